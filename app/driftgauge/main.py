@@ -53,6 +53,7 @@ from driftgauge.releases.release import Candidate
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
+from driftgauge.serving.outliers import OutlierScorer
 from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
@@ -197,7 +198,10 @@ def load_model(
     monitoring = compose_model(settings, watched(settings, bundle, service), clock)
     capture = Capture(monitoring.monitor, monitoring.problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
-    batcher = _batcher(settings, predictor, capture, executor, info)
+    scorer = bundle.baseline.novelty_scorer if settings.outliers else None
+    threshold = None if scorer is None else scorer.threshold
+    outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
+    batcher = _batcher(settings, predictor, capture, executor, outliers)
     decoder = FeatureDecoder(info)
     endpoint = partial(
         PredictionEndpoint,
@@ -215,12 +219,13 @@ def load_model(
         info=info,
         predictor=predictor,
         batcher=batcher,
-        predict=endpoint(PredictJson(decoder, info, settings.max_rows)),
-        infer=endpoint(InferV2(decoder, info, settings.max_rows)),
+        predict=endpoint(PredictJson(decoder, info, settings.max_rows, threshold)),
+        infer=endpoint(InferV2(decoder, info, settings.max_rows, threshold)),
         capture=capture,
         monitoring=monitoring,
         failures=failures,
         executor=executor,
+        outlier_threshold=threshold,
     )
 
 
@@ -269,15 +274,16 @@ def _model_thread(settings: Settings) -> ThreadPoolExecutor:
 
 
 def _batcher(
-    settings: Settings, predictor: Predictor, capture: Capture, executor: Executor, info: BundleInfo
+    settings: Settings, predictor: Predictor, capture: Capture, executor: Executor, outliers: OutlierScorer | None
 ) -> Batcher:
     return Batcher(
         predictor,
         capture,
-        _latency(settings, predictor, info),
+        _latency(settings, predictor, predictor.info),
         executor,
         BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows),
         by_event=settings.clock == "event" and settings.monitoring_enabled,
+        outliers=outliers,
     )
 
 

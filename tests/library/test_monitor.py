@@ -531,3 +531,35 @@ def test_a_name_that_is_no_utf8_breaks_neither_the_status_nor_the_log(
     (problem,) = monitor._parts().monitoring.current_problems()
     assert "\\ud800x is not a column" in problem
     problem.encode()
+
+
+def test_observing_says_which_rows_are_outliers_if_asked() -> None:
+    baseline = driftgauge.create_baseline(frame(2_000))
+    far = {**ROW, "age": 9_999.0}
+    with Monitor.open(baseline, outliers=True, on_error="raise", **QUIET) as own:
+        single, several = own.observe(far), own.observe([ROW, far, {**ROW, "city": "nowhere"}])
+        assert single is not None
+        assert several is not None
+        assert single.is_outlier == [True]
+        assert several.is_outlier == [False, True, True]
+        assert several.outlier_score[1] == pytest.approx(single.outlier_score[0])
+        assert several.outlier_score[1] > several.outlier_score[0]
+        report = own.report()
+        assert report.rows_observed == 4
+        index = report.baseline.names.index("prediction_outlier")
+        assert report.main.counts[index, :2].tolist() == [1, 3]
+    with Monitor.open(baseline, **QUIET) as own:
+        assert own.observe(far) is None
+
+
+def test_a_baseline_without_scores_of_rows_cannot_watch_outliers() -> None:
+    with pytest.raises(SettingsError, match="build it again"):
+        opened(outliers=True)
+
+
+def test_a_state_without_outliers_is_not_used_with_them(tmp_path: Path) -> None:
+    baseline = driftgauge.create_baseline(frame(2_000))
+    with Monitor.open(baseline, state_dir=tmp_path, **QUIET) as own:
+        own.observe([ROW] * 3)
+    with Monitor.open(baseline, state_dir=tmp_path, outliers=True, **QUIET) as own:
+        assert own.report().rows_observed == 0

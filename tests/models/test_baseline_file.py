@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import math
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 from driftgauge.about import NOTHING, About
 from driftgauge.drift.bins import UNSEEN
+from driftgauge.drift.novelty.attach import with_novelty
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.reference.columns import Categories
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BaselineError
 from driftgauge.models.baseline_file import MOST_BRACKETS, loads
 from hypothesis import HealthCheck, given, settings
@@ -315,3 +317,43 @@ def _use(baseline: Baseline) -> None:
     assert baseline.correlation_comparison
     assert baseline.significance
     assert UNSEEN in baseline.special_codes
+
+
+def scored_baseline() -> Baseline:
+    table: Table = {"x": np.arange(200.0), "c": Categories(np.arange(200) % 3, ("a", "b", "c")), "y": np.arange(200.0)}
+    return with_novelty(build_baseline(table, created=CREATED), table)
+
+
+def test_what_tells_outliers_is_read_back() -> None:
+    built = scored_baseline()
+    assert built.novelty is not None
+    read = loads(dumps(built))
+    assert read == built
+    assert read.novelty == built.novelty
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("covariance", [1.0], "1 covariances for 2 numeric columns"),
+        ("features", ["y", "x", "c"], "not the baseline's columns, in order"),
+        ("features", ["x", "x", "c"], "two columns are named x"),
+        ("features", ["x", "nobody"], "not the baseline's columns, in order"),
+        ("threshold", -1.0, "novelty.threshold"),
+        ("threshold", None, "novelty.threshold"),
+        ("quantile", 2, "novelty.quantile"),
+        ("extra", 1, "novelty.extra is not a known key"),
+    ],
+)
+def test_damaged_numbers_of_outliers_are_refused(key: str, value: Any, problem: str) -> None:
+    content = content_of(scored_baseline())
+    with pytest.raises(BaselineError, match=re.escape(problem)):
+        loads(json.dumps({**content, "novelty": {**content["novelty"], key: value}}))
+
+
+def test_a_column_of_outliers_has_its_name_and_bins() -> None:
+    content = content_of(scored_baseline())
+    column = content["novelty"]["column"]
+    for wrong in ({**column, "name": "else"}, content["columns"][1]):
+        with pytest.raises(BaselineError, match="the column of outliers"):
+            loads(json.dumps({**content, "novelty": {**content["novelty"], "column": wrong}}))

@@ -58,10 +58,11 @@ class FailingMonitor(ColumnMonitor):
         arrival: FloatArray | float,
         event: FloatArray | None = None,
         source: str = "predict",
+        outlier_scores: FloatArray | None = None,
     ) -> None:
         if self.error is not None:
             raise self.error
-        super().observe(columns, arrival=arrival, event=event, source=source)
+        super().observe(columns, arrival=arrival, event=event, source=source, outlier_scores=outlier_scores)
 
 
 def _answered(

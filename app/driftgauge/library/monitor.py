@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport
     from driftgauge.library.asgi import AsgiEndpoints
     from driftgauge.library.collector import MonitorCollector
+    from driftgauge.library.outliers import RowOutliers
     from driftgauge.library.recorder import Recorder
     from driftgauge.library.selection import Key
     from driftgauge.library.watch import Features
@@ -125,7 +126,7 @@ class Monitor:
         probabilities: Any = None,
         at: Any = None,
         ids: Any = None,
-    ) -> None:
+    ) -> RowOutliers | None:
         """Count rows and their predictions: all rows of a call, or none.
 
         `rows` is a dict by name, a list of dicts, an array ([columns] or [n, columns] in the baseline's order) or a
@@ -137,6 +138,9 @@ class Monitor:
         one for each row: with a state folder or `prediction_log_url`, rows that have ids are kept in the prediction
         log, where ground truth finds them.
 
+        With the setting `outliers`, the result says which rows are outliers: `is_outlier` and `outlier_score`, a list
+        each. Otherwise it is None.
+
         Rows that do not fit are counted by reason, and raised as `Refused` with `on_error="raise"`.
         """
         try:
@@ -147,25 +151,26 @@ class Monitor:
                 given = probabilities_of(probabilities, self._source.classes or None)
                 prediction = given.score if prediction is None else prediction
                 prediction_class = given.predicted if prediction_class is None else prediction_class
-            if at is None and given is None:
+            if at is None and given is None and opened.monitor.outlier_scorer is None:
                 values = self._rows.row(rows, prediction, prediction_class)
                 if values is not None:
                     now = self._clock()
                     if texts is not None:
                         opened.keep(values[np.newaxis].copy(), now, None, texts, prediction_class)
                     opened.observe_row(values, now)
-                    return
+                    return None
             columns = self._rows.read(rows, prediction, prediction_class)
             now, event = self._clock(), event_times(at, len(columns))
             if given is not None:
                 require_rows(given, len(columns))
             if texts is not None:
                 opened.keep(columns, now, event, texts, prediction_class, given)
-            opened.observe(columns, now, event)
+            return opened.observe(columns, now, event)
         except Exception as error:
             self._failed(error)
             if self._on_error == "raise":
                 raise
+            return None
 
     def label(
         self, ids: Any, labels: Any = None, *, at: Any = None, outcomes: Mapping[str, Any] | None = None

@@ -17,7 +17,7 @@ from driftgauge.monitor.capture import batch_size
 class Observe(Protocol):
     """`Monitor.observe`."""
 
-    def __call__(self, rows: Any, *, prediction: Any = None, prediction_class: Any = None) -> None:
+    def __call__(self, rows: Any, *, prediction: Any = None, prediction_class: Any = None) -> object:
         """Count rows and their predictions."""
 
 

@@ -28,6 +28,7 @@ from driftgauge.errors import Reason, Refused
 from driftgauge.library.background import Background
 from driftgauge.library.ids import require_one_each
 from driftgauge.library.logs import standard_log
+from driftgauge.library.outliers import RowOutliers
 from driftgauge.library.probabilities import ClassLabel, GivenProbabilities, name_of
 from driftgauge.library.source import WatchedSource
 from driftgauge.library.truth import truth_rows
@@ -63,15 +64,21 @@ class Opened:
         self._log = None if monitoring.predictions is None else own.way_into(monitoring.predictions)
         monitoring.start()
 
-    def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
-        """Observe and count rows, shape [n, columns]."""
-        self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY)
+    def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> RowOutliers | None:
+        """Observe and count rows, shape [n, columns]; return which are outliers, if the monitor watches them."""
+        scorer = self.monitor.outlier_scorer
+        scores = None if scorer is None else scorer.scores(columns)
+        self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY, outlier_scores=scores)
+        self._count(columns)
+        return None if scorer is None or scores is None else RowOutliers.of(scores, scorer)
+
+    def _count(self, columns: FloatArray) -> None:
         counters = self.monitor.store.counters
         with self.monitor.store.counters_lock:
             counters.add(PREDICTIONS.name, len(columns))
             if self._score is not None:
-                scores = columns[:, self._score]
-                counters.observe(SCORE, scores[np.isfinite(scores)])
+                found = columns[:, self._score]
+                counters.observe(SCORE, found[np.isfinite(found)])
 
     def keep(
         self,

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
@@ -127,8 +127,8 @@ class _MonitorSeries:
         if top is None or self.facts.report is None:
             return np.flatnonzero(self.monitored)
         ranked = [index for index in self.facts.report.worst_first if self.monitored[index]]
-        features = [index for index in ranked if names[index] not in RESERVED]
-        predictions = [index for index in ranked if names[index] in RESERVED]
+        features = [index for index in ranked if names[index] not in OUTPUTS]
+        predictions = [index for index in ranked if names[index] in OUTPUTS]
         return np.array(sorted(features[:top] + predictions), dtype=np.int64)
 
     @cached_property

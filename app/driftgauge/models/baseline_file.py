@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from driftgauge.about import NOTHING, About
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.bins import MAX_TAIL, MISSING, Bins, Rule
+from driftgauge.drift.novelty.novelty import OUTLIER, OUTLIER_BINS, Novelty
 from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
 from driftgauge.drift.reference.build import QUANTILES
 from driftgauge.drift.reference.columns import ColumnBaseline, CorrelationTable, Kind
@@ -184,6 +185,32 @@ class _CorrelationsText(_Part):
         return self
 
 
+class _NoveltyText(_Part):
+    features: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    covariance: tuple[_Number, ...]
+    threshold: Annotated[_Number, Field(ge=0.0)]
+    quantile: Annotated[_Number, Field(ge=0.0, le=1.0)]
+    column: _ColumnText
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> _NoveltyText:
+        _require_unique(self.features)
+        _require(self.column.name == OUTLIER, f"the column of outliers is not named {OUTLIER}")
+        _require(self.column.bins.built() == OUTLIER_BINS, "the column of outliers has other bins")
+        return self
+
+    def fits(self, columns: Sequence[_ColumnText]) -> None:
+        known = {column.name: column.kind for column in columns}
+        in_order = [column.name for column in columns if column.name in set(self.features)]
+        _require(list(self.features) == in_order, "the scored features are not the baseline's columns, in order")
+        numeric = sum(known[name] == "numeric" for name in self.features)
+        pairs = numeric * (numeric + 1) // 2
+        _require(len(self.covariance) == pairs, f"{len(self.covariance)} covariances for {numeric} numeric columns")
+
+    def built(self) -> Novelty:
+        return Novelty(self.features, self.covariance, self.threshold, self.quantile, self.column.built())
+
+
 class _BaselineText(_Part):
     schema_version: int
     created: Annotated[_Text, StringConstraints(max_length=100)]
@@ -193,11 +220,15 @@ class _BaselineText(_Part):
     correlations: _CorrelationsText
     columns: Annotated[tuple[_ColumnText, ...], Field(min_length=1)]
     about: About = NOTHING
+    novelty: _NoveltyText | None = None
 
     @model_validator(mode="after")
     def _is_possible(self) -> _BaselineText:
         names = [column.name for column in self.columns]
         _require_unique(names)
+        if self.novelty is not None:
+            _require(OUTLIER not in names, f"two columns are named {OUTLIER}")
+            self.novelty.fits(self.columns)
         numeric = [column.name for column in self.columns if column.kind == "numeric"]
         named = set(self.correlations.columns)
         ordered = [name for name in numeric if name in named]
@@ -217,6 +248,7 @@ class _BaselineText(_Part):
             correlations=CorrelationTable(**dict(self.correlations)),
             schema_version=self.schema_version,
             about=self.about,
+            novelty=None if self.novelty is None else self.novelty.built(),
         )
 
 

@@ -54,6 +54,8 @@ class Answered:
     """Name of the token that sent each request, empty for one without; empty if none has one."""
     probabilities: FloatArray | None = None
     """Probability of each class of a model of several, shape [n, classes]; None where unknown."""
+    outlier_scores: FloatArray | None = None
+    """How unlike the reference each row is, shape [n]; None where unknown."""
 
 
 class Capture:
@@ -89,7 +91,12 @@ class Capture:
             if self.log is not None:
                 self.log.put(answered)
             if self._watching:
-                self._monitor.observe(answered.columns, arrival=answered.arrival, event=answered.event)
+                self._monitor.observe(
+                    answered.columns,
+                    arrival=answered.arrival,
+                    event=answered.event,
+                    outlier_scores=answered.outlier_scores,
+                )
         except Exception as error:
             with suppress(Exception):  # the log may be what fails
                 self.problems.record(PROBLEM, error)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.novelty.attach import watching_outliers
 from driftgauge.drift.performance.held_out import Estimated, HeldOut, estimated
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.latches import Latches
@@ -32,6 +33,7 @@ from driftgauge.metrics.series import (
 from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.monitor.history import VerdictHistory
+from driftgauge.monitor.room import InlineRoom, Room
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.files import LOCK_SECONDS
 from driftgauge.state.shape import StateShape
@@ -53,6 +55,11 @@ class MonitorOptions:
     policy: Policy = field(default_factory=Policy)
     clock: ClockName = "arrival"
     max_event_ahead_seconds: float = 300.0
+    outliers: bool = False
+
+    def watched(self, baseline: Baseline) -> Baseline:
+        """Return the baseline with the columns that are watched besides its own; see `watching_outliers`."""
+        return watching_outliers(baseline) if self.outliers else baseline
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Evaluation:
 def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
     """Return the shape of a monitor's state; `series` are its counters, by default those of `metrics`."""
     clock = clock_named(options.clock, options.max_event_ahead_seconds)
+    baseline = options.watched(baseline)
     return StateShape(
         binner=baseline.binner,
         scales=baseline.scales,
@@ -80,32 +88,6 @@ def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[Co
         clock=clock.name,
         max_workers=clock.max_workers,
     )
-
-
-class Room(Protocol):
-    """Makes room in a log: catches up now, or has it done."""
-
-    def request(self) -> None:
-        """Ask for a catch-up, because the log is half full."""
-
-    def make(self, now: float) -> bool:
-        """Wait for a catch-up, because the log is full; return whether there is room now."""
-
-
-class InlineRoom:
-    """Catches up in the thread of the writer; rows are dropped only while another process holds the lock too long."""
-
-    def __init__(self, monitor: ColumnMonitor) -> None:
-        self._monitor = monitor
-
-    def request(self) -> None:
-        """Do nothing until the log is full."""
-
-    def make(self, now: float) -> bool:
-        """Catch up; see `Room.make`."""
-        with suppress(LockTimeout):
-            self._monitor.catch_up(now)
-        return self._monitor.store.room > 0
 
 
 class ColumnMonitor:
@@ -135,9 +117,13 @@ class ColumnMonitor:
         `held_out` is what is known of rows that the model was not fitted on, for estimates of its performance.
         """
         self.baseline: Final = baseline
+        """What the columns of observed rows are."""
         self.model_name: Final = model_name
         self.model_version: Final = model_version
         self.options: Final = options or MonitorOptions()
+        self.watched: Final = self.options.watched(baseline)
+        """What is judged: the baseline, with the column of outliers if they are watched."""
+        self.outlier_scorer: Final = self.watched.novelty_scorer if self.watched.has_outliers else None
         self.clock: Final = clock_named(self.options.clock, self.options.max_event_ahead_seconds)
         self.store: Final = store or Store.in_memory(state_shape(baseline, self.options))
         self.room: Room = InlineRoom(self)
@@ -150,7 +136,7 @@ class ColumnMonitor:
         self.observing: Final = threading.RLock()
         """Held while rows are appended: the time of a row may depend on the row before. One who must know which rows
         of the log are its own holds it around `observe`."""
-        self.history: Final = VerdictHistory(self.store, baseline.names)
+        self.history: Final = VerdictHistory(self.store, self.watched.names)
         """The verdicts of the past."""
         self._traffic = traffic
         self._held_out = held_out
@@ -167,7 +153,7 @@ class ColumnMonitor:
         if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
             return
         try:
-            self.store.begin_with(self._traffic.taken_over(live, self.baseline.names))
+            self.store.begin_with(self._traffic.taken_over(live, self.watched.names))
         except (OSError, ValueError) as error:
             self.store.note(f"{error}; autocorrelation is measured from the start")
 
@@ -177,7 +163,7 @@ class ColumnMonitor:
         if self._traffic is None or live is None or not self.store.is_persistent:
             return
         try:
-            self._traffic.keep(live, self.baseline.names)
+            self._traffic.keep(live, self.watched.names)
         except OSError as error:
             self.store.note(f"autocorrelation is not kept for the next version: {error}")
 
@@ -193,13 +179,15 @@ class ColumnMonitor:
         arrival: FloatArray | float,
         event: FloatArray | None = None,
         source: str = "predict",
+        outlier_scores: FloatArray | None = None,
     ) -> None:
         """Count rows: `columns` in the baseline's order, shape [n, columns], categories as bin codes.
 
         `arrival` (a time, or shape [n]) and `event` (shape [n], not finite where unknown) are in seconds
         since 1970. An event further ahead of its arrival than the options allow is rejected and counted.
         A row without an accepted event time gets its arrival time; in event time, that of the latest event
-        before it. ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
+        before it. `outlier_scores` (shape [n]) are those of the rows, computed here where they are not known.
+        ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
         if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):
             raise ValueError(f"rows of shape {columns.shape} for {len(self.baseline.columns)} columns")
@@ -208,6 +196,7 @@ class ColumnMonitor:
         if len(columns) == 0:
             return
         arrivals = np.broadcast_to(np.asarray(arrival, dtype=np.float64), len(columns))
+        columns = self._with_outliers(columns, outlier_scores)
         with self.observing:
             at, rejected = self.clock.times(arrivals, event, self.store.latest_at)
             appended = self._append(columns, arrivals, at)
@@ -218,6 +207,17 @@ class ColumnMonitor:
                 counters.add(TIMESTAMPS_REJECTED.name, rejected, Reason.AHEAD_OF_ARRIVAL)
             if appended < len(columns):
                 counters.add(DROPPED.name, len(columns) - appended, Reason.LOG_FULL)
+
+    def _with_outliers(self, columns: FloatArray, scores: FloatArray | None) -> FloatArray:
+        """Append the column of outliers, if it is watched."""
+        if self.outlier_scorer is None:
+            return columns
+        flags = self.outlier_scorer.flags(self.outlier_scorer.scores(columns) if scores is None else scores)
+        return np.concatenate([columns, flags[:, np.newaxis]], axis=1)
+
+    def with_outlier(self, values: FloatArray) -> FloatArray:
+        """Return one row, shape [columns], with whether it is an outlier, if outliers are watched."""
+        return values if self.outlier_scorer is None else self._with_outliers(values[np.newaxis], None)[0]
 
     def _append(self, columns: FloatArray, arrival: FloatArray, at: FloatArray) -> int:
         """Append rows, and make room where the log is full; return how many were appended."""
@@ -259,7 +259,7 @@ class ColumnMonitor:
 
     def _latches_after(self, pending: PendingRows) -> Latches:
         """Return the latches after some rows, judged every N rows so that they do not depend on reads."""
-        policy, step = self.options.policy, _LATCH_BLOCKS * step_rows(len(self.baseline.columns))
+        policy, step = self.options.policy, _LATCH_BLOCKS * step_rows(len(self.watched.columns))
         before, counted = self.store.root.latches, self.store.root.progress.head.rows
         latched, clock, settled = before.latched, before.clock, min(before.rows, counted)
         ends = range(settled + step, counted + len(pending.rows) + 1, step)
@@ -273,8 +273,8 @@ class ColumnMonitor:
             upto = max(0, len(held) + end - counted)
             rows = Rows(values[:upto], codes[:upto], at[:upto])
             clock = max(clock, float(rows.newest(step).at.max(initial=clock)))
-            windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
-            latched = update_latches(self.baseline, windows, latched, policy)
+            windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.watched.binner)
+            latched = update_latches(self.watched, windows, latched, policy)
         return Latches(latched, ends[-1], clock)
 
     def evaluate(self, now: float) -> Evaluation:
@@ -289,7 +289,7 @@ class ColumnMonitor:
             held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
         windows = self._windows(held, now)
         report, carried = self._report(held, windows, now)
-        expected = estimated(self._held_out, self.baseline, windows)
+        expected = estimated(self._held_out, self.watched, windows)
         with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
             self._keep(report, carried, held, now)
         return Evaluation(report, now, time.thread_time() - started, expected)
@@ -313,13 +313,13 @@ class ColumnMonitor:
         except Exception:  # the next evaluation reports the problem
             held = Store.in_memory(self.store.shape).snapshot(now)
             windows = self._windows(held, now)
-            expected = estimated(self._held_out, self.baseline, windows)
+            expected = estimated(self._held_out, self.watched, windows)
             return Evaluation(self._report(held, windows, now)[0], now, 0.0, expected)
 
     def _windows(self, held: StateSnapshot, now: float) -> list[Window]:
         policy, clock = self.options.policy, self.clock.now(held.latest_at, now)
         return [
-            *sliding_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
+            *sliding_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.watched.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
 
@@ -327,10 +327,10 @@ class ColumnMonitor:
         policy, clock = self.options.policy, self.clock.now(held.latest_at, now)
         carried = Carryover(held.evidence, held.latches.latched)
         live = held.evidence.live
-        learning = None if live is None else policy.learning_until(live.since, self.baseline.timed)
+        learning = None if live is None else policy.learning_until(live.since, self.watched.timed)
         shares = {} if self.clients is None else self.clients.shares()
         return evaluate(
-            self.baseline,
+            self.watched,
             windows,
             held.observed,
             carried,

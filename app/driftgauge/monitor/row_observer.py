@@ -38,7 +38,7 @@ class RowObserver:
             appended = None
         else:
             with self._observing:
-                appended = self._appended(values, arrival)
+                appended = self._appended(self._monitor.with_outlier(values), arrival)
         with self._counting:
             self._count_prediction(1.0)
             if self._score is not None and math.isfinite(score := values.item(self._score)):

@@ -18,6 +18,7 @@ from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.serving.latency_probe import INLINE_SECONDS, LatencyModel
+from driftgauge.serving.outliers import OutlierScorer
 from driftgauge.serving.rejection import Explainer
 from driftgauge.serving.request import (
     Answer,
@@ -58,6 +59,7 @@ class Batcher:
 
     `submit` is called on the event loop, always the same one. `by_event` says that the monitor runs on event
     time, where observing rows would block the event loop for too long: every batch then goes to the thread.
+    `outliers` scores how unlike the reference rows are, where answers say so.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Batcher:
         limits: BatchLimits | None = None,
         *,
         by_event: bool = False,
+        outliers: OutlierScorer | None = None,
     ) -> None:
         self.limits: Final = limits or BatchLimits()
         self.latency: Final = latency
@@ -77,6 +80,7 @@ class Batcher:
         self._capture = capture
         self._executor = executor
         self._by_event = by_event
+        self._outliers: Final = outliers
         self.mirror: Mirror | None = None
         """Is given the answered requests, for a shadow version."""
         self._share = max(1, self.limits.batch_rows // SHARES)
@@ -280,10 +284,12 @@ class Batcher:
         predictions = self._predictor.predict_admitted(concatenate([one.batch for one in slices]))
         labels, scores, columns = predictions.labels, predictions.scores.tolist(), predictions.columns
         given, parts = predictions.probabilities, []
+        novelty = None if self._outliers is None else self._outliers.scores(columns)
         first = 0
         for one in slices:
             last = first + one.rows
             own = None if given is None else given[first:last]
-            parts.append(PartialAnswer(labels[first:last], scores[first:last], columns[first:last], own))
+            strange = None if novelty is None else novelty[first:last]
+            parts.append(PartialAnswer(labels[first:last], scores[first:last], columns[first:last], own, strange))
             first = last
         return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ class Answer(NamedTuple):
     scores: Sequence[float]
     latency_seconds: float
     """From the request's arrival until its last row was predicted."""
+    outlier_scores: Sequence[float] | None = None
+    """How unlike the reference each row is; None if they are not scored."""
 
 
 class PartialAnswer(NamedTuple):
@@ -34,6 +36,8 @@ class PartialAnswer(NamedTuple):
     """The columns that the monitor observes, shape [rows, columns]."""
     probabilities: FloatArray | None = None
     """Of each class, where there are more than two, shape [rows, classes]."""
+    outlier_scores: Sequence[float] | None = None
+    """How unlike the reference each row is; None if they are not scored."""
 
 
 class QueuedRequest:
@@ -78,11 +82,22 @@ class QueuedRequest:
     def complete(self, now: float) -> Answer:
         """Return the whole answer, complete at `now` by the clock of `started`."""
         if len(self.parts) == 1:
-            labels, scores = self.parts[0][:2]
-        else:
-            labels = [label for part in self.in_order() for label in part.labels]
-            scores = [score for part in self.in_order() for score in part.scores]
-        return Answer(labels, scores, now - self.started)
+            only = self.parts[0]
+            return Answer(only.labels, only.scores, now - self.started, only.outlier_scores)
+        parts = self.in_order()
+        labels = [label for part in parts for label in part.labels]
+        scores = [score for part in parts for score in part.scores]
+        return Answer(labels, scores, now - self.started, _outlier_scores(parts))
+
+
+def _outlier_scores(parts: Iterable[PartialAnswer | Answer]) -> Sequence[float] | None:
+    """Return the outlier scores of several parts; None if those of one are not known."""
+    known: list[float] = []
+    for part in parts:
+        if part.outlier_scores is None:
+            return None
+        known += part.outlier_scores
+    return known
 
 
 class Slice(NamedTuple):
@@ -152,4 +167,5 @@ def observed(answers: Mapping[QueuedRequest, Answer]) -> Answered:
         labels=list(chain.from_iterable(answer.labels for answer in answers.values())),
         callers=[request.caller for request in answers] if any(request.caller for request in answers) else (),
         probabilities=np.concatenate(given) if given else None,
+        outlier_scores=None if (scores := _outlier_scores(answers.values())) is None else np.array(scores),
     )

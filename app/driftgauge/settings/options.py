@@ -27,6 +27,7 @@ from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown, too_many_models
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
+from driftgauge.settings.outliers import OutlierSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
@@ -45,6 +46,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Statistic": StatisticSettings,
+    "Outliers": OutlierSettings,
     "Ground truth": GroundTruthSettings,
     "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
@@ -59,6 +61,7 @@ PER_MODEL: Final = frozenset(
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
         *StatisticSettings.model_fields,
+        *OutlierSettings.model_fields,
         *GroundTruthSettings.model_fields,
         *PerformanceSettings.model_fields,
         *IngestionSettings.model_fields,
@@ -88,6 +91,7 @@ class Settings(
     PredictionLogSettings,
     PerformanceSettings,
     GroundTruthSettings,
+    OutlierSettings,
     StatisticSettings,
     ThresholdSettings,
     MonitoringSettings,
@@ -124,6 +128,8 @@ class Settings(
                 raise ValueError(f"{both} set the same thresholds: leave one of them out")
         if self.reference == "rolling":
             self._require_log()
+            if self.outliers:
+                raise ValueError("outliers=true needs reference=training, because the prediction log has no outliers")
         if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.kafka_lag_threshold_critical_messages < self.kafka_lag_threshold_warning_messages:

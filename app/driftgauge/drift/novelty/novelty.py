@@ -22,7 +22,7 @@ class Novelty:
     """The joint distribution of the reference's numbers, and the threshold of a row's score."""
 
     features: tuple[str, ...]
-    """The columns that are scored: the first of the baseline, in order."""
+    """The columns that are scored, in the baseline's order."""
     covariance: tuple[float, ...]
     """Covariance of the standardised numeric columns, missing values as their mean: (0, 0), (0, 1), … (1, 1), …"""
     threshold: float

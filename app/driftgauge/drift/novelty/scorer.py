@@ -8,7 +8,7 @@ the mean and adds its own surprise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,10 +29,13 @@ _HIGHEST: Final = 1e150
 class RowScorer:
     """Scores rows by a covariance of their standardised numbers."""
 
-    def __init__(self, columns: Sequence[ColumnBaseline], covariance: Sequence[float]) -> None:
-        """Score rows of some columns; `covariance` is the packed one of the numeric ones."""
-        numeric = [index for index, column in enumerate(columns) if column.kind == "numeric"]
-        others = [index for index in range(len(columns)) if index not in set(numeric)]
+    def __init__(
+        self, columns: Sequence[ColumnBaseline], covariance: Sequence[float], names: Collection[str] | None = None
+    ) -> None:
+        """Score rows of these columns, or only their cells in some; `covariance` is the packed one of the numbers."""
+        scored = [index for index, column in enumerate(columns) if names is None or column.name in names]
+        numeric = [index for index in scored if columns[index].kind == "numeric"]
+        others = [index for index in scored if columns[index].kind != "numeric"]
         self._numbers: Final = _selection(numeric)
         self._numeric: Final = len(numeric)
         own = [columns[index] for index in numeric]
@@ -103,7 +106,7 @@ class NoveltyScorer:
 
     def __init__(self, novelty: Novelty, columns: Sequence[ColumnBaseline]) -> None:
         self.threshold: Final = novelty.threshold
-        self._rows: Final = RowScorer(columns[: len(novelty.features)], novelty.covariance)
+        self._rows: Final = RowScorer(columns, novelty.covariance, frozenset(novelty.features))
 
     def scores(self, cells: FloatArray) -> FloatArray:
         """Return the score of each row, shape [n]; see `RowScorer.scores`."""

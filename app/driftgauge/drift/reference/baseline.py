@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Detector
-from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
+from driftgauge.drift.novelty.novelty import OUTLIER, Novelty
+from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable
+from driftgauge.drift.reference.content import baseline_content
 from driftgauge.drift.reference.sizes import SizeReference, larger_ranges
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
@@ -40,6 +43,8 @@ SCHEMA_VERSION: Final = 3
 PREDICTION: Final = "prediction"
 PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
+OUTPUTS: Final = (*RESERVED, OUTLIER)
+"""The monitored columns that are no features: the model's answers, and whether a row is an outlier."""
 LABEL: Final = "label"
 """The only column of the baseline of the target."""
 
@@ -62,6 +67,8 @@ class Baseline:
     schema_version: int = SCHEMA_VERSION
     about: About = NOTHING
     """Whose the model is. No part of the hash: the owner may change while the state goes on."""
+    novelty: Novelty | None = None
+    """What scores the novelty of rows; None in a baseline of an earlier version."""
 
     def __repr__(self) -> str:
         order = f", in order of {self.time_column}" if self.time_column else ""
@@ -75,7 +82,7 @@ class Baseline:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over everything but the date of creation and `about`; it identifies a baseline."""
-        content = {**_content(self), "created": None}
+        content = {**baseline_content(self), "created": None}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @cached_property
@@ -100,6 +107,16 @@ class Baseline:
     def special_codes(self) -> dict[str, IntArray]:
         """The code of each special bin in every column, shape [columns]; -1 where there is none."""
         return special_codes(self.bins)
+
+    @cached_property
+    def novelty_scorer(self) -> NoveltyScorer | None:
+        """What scores the novelty of rows; None where the baseline cannot tell it."""
+        return None if self.novelty is None else NoveltyScorer(self.novelty, self.columns)
+
+    @cached_property
+    def has_outliers(self) -> bool:
+        """Whether outliers are watched: the last column says which rows are."""
+        return self.novelty is not None and self.names[-1] == OUTLIER
 
     @cached_property
     def numeric(self) -> BoolArray:
@@ -331,16 +348,4 @@ def dumps(baseline: Baseline) -> str:
     """Return the baseline as JSON text, its hash included."""
     stated = baseline.about.stated
     about = {"about": stated} if stated else {}
-    return json.dumps({**about, **_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
-
-
-def _content(baseline: Baseline) -> dict[str, Any]:
-    return {
-        "schema_version": baseline.schema_version,
-        "created": baseline.created,
-        "rows": baseline.rows,
-        "time_column": baseline.time_column,
-        "zero_bin": baseline.zero_bin,
-        "correlations": {key: list(value) for key, value in vars(baseline.correlations).items()},
-        "columns": [column_content(column) for column in baseline.columns],
-    }
+    return json.dumps({**about, **baseline_content(baseline), "hash": baseline.hash}, indent=1) + "\n"

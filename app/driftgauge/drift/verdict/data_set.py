@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.numbers import percent
 from driftgauge.drift.verdict.rule import RANK, Severity, Status, as_information
@@ -37,13 +37,13 @@ def by_share(verdicts: Sequence[ColumnVerdict], share: float) -> tuple[ColumnVer
     if not drifted < share:  # NaN too
         return tuple(verdicts)
     limited = f"severity is limited: {percent(drifted)} of the features have drifted, less than drift_share ({share:g})"
-    return tuple(_limited(own, limited) if own.name not in RESERVED else own for own in verdicts)
+    return tuple(_limited(own, limited) if own.name not in OUTPUTS else own for own in verdicts)
 
 
 def overall(worst: Sequence[ColumnVerdict], share: float | None) -> Overall:
     """Return the verdict on the model, from those on its columns, the worst first."""
     first = worst[0]
-    of_features = share is not None and first.name not in RESERVED and share_of(worst) < share
+    of_features = share is not None and first.name not in OUTPUTS and share_of(worst) < share
     if not of_features or RANK[first.status, first.severity] <= RANK[Status.NORMAL, "info"]:
         return Overall(first.status, first.severity, "")
     features = _features(worst)
@@ -57,7 +57,7 @@ def overall(worst: Sequence[ColumnVerdict], share: float | None) -> Overall:
 
 
 def _features(verdicts: Sequence[ColumnVerdict]) -> list[ColumnVerdict]:
-    return [own for own in verdicts if own.name not in RESERVED and own.finding is not None]
+    return [own for own in verdicts if own.name not in OUTPUTS and own.finding is not None]
 
 
 def _limited(verdict: ColumnVerdict, limited: str) -> ColumnVerdict:

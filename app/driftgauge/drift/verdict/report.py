@@ -11,7 +11,7 @@ import numpy as np
 
 from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
-from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
+from driftgauge.drift.reference.baseline import OUTPUTS, PREDICTION, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.column import ColumnVerdict
@@ -150,7 +150,7 @@ def evaluate(
     order = _worst_first(verdicts, largest)
     worst = [verdicts[i] for i in order]
     whole = overall(worst, policy.drift_share)
-    drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
+    drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in OUTPUTS)
     report = DriftReport(
         baseline=baseline,
         policy=policy,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.bins import BoolArray, FloatArray
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.data_set import share_of
@@ -57,8 +57,8 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "evidence": _evidence(report),
         "thresholds": dict(zip(LIMITS, report.policy.psi_thresholds, strict=True)),
         "windows": {name: _window(window) for name, window in report.windows.items()},
-        "features": {name: column for name, column in columns.items() if name not in RESERVED},
-        **{name: columns[name] for name in RESERVED if name in columns},
+        "features": {name: column for name, column in columns.items() if name not in OUTPUTS},
+        **{name: columns[name] for name in OUTPUTS if name in columns},
         "correlation": _correlation(report),
     }
 

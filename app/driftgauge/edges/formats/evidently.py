@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 
 
 def drift_verdict(report: DriftReport) -> dict[str, Any]:
     """Return whether the features have drifted, together and each by itself."""
-    features = [verdict for verdict in report.verdicts if verdict.name not in RESERVED]
+    features = [verdict for verdict in report.verdicts if verdict.name not in OUTPUTS]
     drifted = {own.name for own in features} & set(report.drifted)
     return {
         "dataset_drift": report.status == "drift_detected",

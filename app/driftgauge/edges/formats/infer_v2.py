@@ -27,6 +27,8 @@ from driftgauge.serving.request import Answer
 
 PLATFORM: Final = "sklearn"
 OUTPUTS: Final = ("prediction", "score", "prediction_id")
+OUTLIER_OUTPUTS: Final = ("is_outlier", "outlier_score")
+"""Further outputs of a model whose answers say which rows are outliers."""
 _BY_TYPE: Final = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
 
 
@@ -43,7 +45,13 @@ class InferRequest:
 
 
 def read_infer(
-    body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int, structure: Structure | None = None
+    body: bytes,
+    decoder: FeatureDecoder,
+    info: BundleInfo,
+    max_rows: int,
+    structure: Structure | None = None,
+    *,
+    with_outliers: bool = False,
 ) -> InferRequest:
     """Decode a body, a large one with its structure; raises Refused."""
     content = _content(body, structure)
@@ -54,7 +62,7 @@ def read_infer(
     return InferRequest(
         batch=_batch(tensors, rows, decoder, info),
         id=None if sent_id is None else id_of("id", sent_id),
-        outputs=_wanted(content.get("outputs")),
+        outputs=_wanted(content.get("outputs"), _outputs(with_outliers)),
         event=_event(content.get("parameters"), rows),
     )
 
@@ -127,7 +135,11 @@ def _refuse_texts(tensor: Tensor, features: Sequence[Feature]) -> None:
 # ---------------------------------------------------------------- outputs and parameters
 
 
-def _wanted(outputs: Any) -> Sequence[str] | None:
+def _outputs(with_outliers: bool) -> Sequence[str]:
+    return (*OUTPUTS, *OUTLIER_OUTPUTS) if with_outliers else OUTPUTS
+
+
+def _wanted(outputs: Any, known: Sequence[str]) -> Sequence[str] | None:
     """Return the names of the requested outputs, each once; None if the request names none."""
     if outputs is None or outputs == []:
         return None
@@ -137,14 +149,14 @@ def _wanted(outputs: Any) -> Sequence[str] | None:
             f'outputs is not a list of objects: send [{{"name": "{OUTPUTS[0]}"}}] or leave it out',
             {"field": "outputs"},
         )
-    return list(dict.fromkeys(_known_output(output.get("name")) for output in outputs))
+    return list(dict.fromkeys(_known_output(output.get("name"), known) for output in outputs))
 
 
-def _known_output(name: Any) -> str:
-    if name not in OUTPUTS:
+def _known_output(name: Any, known: Sequence[str]) -> str:
+    if name not in known:
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"outputs: {shortened(str(name))} is not an output of the model; it has {', '.join(OUTPUTS)}",
+            f"outputs: {shortened(str(name))} is not an output of the model; it has {', '.join(known)}",
             {"field": "outputs"},
         )
     return str(name)
@@ -167,9 +179,17 @@ def _event(parameters: Any, rows: int) -> FloatArray | None:
 
 
 def write_infer(
-    request: InferRequest, answer: Answer, info: BundleInfo, arrival: float, row_ids: Sequence[str]
+    request: InferRequest,
+    answer: Answer,
+    info: BundleInfo,
+    arrival: float,
+    row_ids: Sequence[str],
+    outlier_threshold: float | None = None,
 ) -> bytes:
-    """Return the answer's JSON; `arrival` is in seconds since 1970. A single row has the id of the answer."""
+    """Return the answer's JSON; `arrival` is in seconds since 1970. A single row has the id of the answer.
+
+    Rows whose score is above the threshold are outliers.
+    """
     rows = len(row_ids)
     id_ = row_ids[0] if rows == 1 else request.id or time_ordered_ids(arrival, 1)[0]
     data: dict[str, Sequence[Any]] = {
@@ -177,15 +197,19 @@ def write_infer(
         "score": answer.scores,
         "prediction_id": row_ids,
     }
-    datatypes = output_datatypes(info)
+    tells = outlier_threshold is not None and answer.outlier_scores is not None
+    if outlier_threshold is not None and answer.outlier_scores is not None:
+        data["is_outlier"] = [score > outlier_threshold for score in answer.outlier_scores]
+        data["outlier_score"] = answer.outlier_scores
+    wanted = [name for name in request.outputs or _outputs(tells) if name in data]
+    datatypes = output_datatypes(info, with_outliers=tells)
     return orjson.dumps(
         {
             "model_name": info.name,
             "model_version": info.version,
             "id": id_,
             "outputs": [
-                {"name": name, "shape": [rows], "datatype": datatypes[name], "data": data[name]}
-                for name in request.outputs or OUTPUTS
+                {"name": name, "shape": [rows], "datatype": datatypes[name], "data": data[name]} for name in wanted
             ],
         }
     )
@@ -204,7 +228,7 @@ def server_metadata(version: str) -> dict[str, Any]:
     return {"name": "driftgauge", "version": version, "extensions": []}
 
 
-def model_metadata(info: BundleInfo) -> dict[str, Any]:
+def model_metadata(info: BundleInfo, *, with_outliers: bool = False) -> dict[str, Any]:
     """Return the answer of `GET /v2/models/{name}`: one tensor for each feature, and the outputs."""
     inputs = {feature.name: input_datatype(feature) for feature in info.features}
     return {
@@ -212,7 +236,7 @@ def model_metadata(info: BundleInfo) -> dict[str, Any]:
         "versions": [info.version],
         "platform": PLATFORM,
         "inputs": _described(inputs),
-        "outputs": _described(output_datatypes(info)),
+        "outputs": _described(output_datatypes(info, with_outliers=with_outliers)),
     }
 
 
@@ -225,7 +249,8 @@ def input_datatype(feature: Feature) -> str:
     return "BYTES" if feature.kind != "numeric" else "BOOL" if feature.boolean else "FP64"
 
 
-def output_datatypes(info: BundleInfo) -> Mapping[str, str]:
+def output_datatypes(info: BundleInfo, *, with_outliers: bool = False) -> Mapping[str, str]:
     """Return the datatype of each output by name, in order."""
     prediction = _BY_TYPE[type(info.classes[0])] if info.classes else "FP64"
-    return {"prediction": prediction, "score": "FP64", "prediction_id": "BYTES"}
+    further = {"is_outlier": "BOOL", "outlier_score": "FP64"} if with_outliers else {}
+    return {"prediction": prediction, "score": "FP64", "prediction_id": "BYTES", **further}

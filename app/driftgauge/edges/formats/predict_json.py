@@ -123,12 +123,22 @@ def _times(field: str, values: list[Any] | None) -> FloatArray | None:
     return np.array(times, dtype=np.float64)
 
 
-def write_answer(request: PredictRequest, answer: Answer, info: BundleInfo, ids: Sequence[str]) -> bytes:
-    """Return the answer's JSON; `ids` are those of its rows."""
+def write_answer(
+    request: PredictRequest,
+    answer: Answer,
+    info: BundleInfo,
+    ids: Sequence[str],
+    outlier_threshold: float | None = None,
+) -> bytes:
+    """Return the answer's JSON; `ids` are those of its rows. Rows whose score is above the threshold are outliers."""
     rows: list[dict[str, object]] = [
         {"prediction_id": id_, "prediction": label, "score": score}
         for id_, label, score in zip(ids, answer.labels, answer.scores, strict=True)
     ]
+    if outlier_threshold is not None and answer.outlier_scores is not None:
+        for row, score in zip(rows, answer.outlier_scores, strict=True):
+            row["is_outlier"] = score > outlier_threshold
+            row["outlier_score"] = score
     content: dict[str, object] = {"predictions": rows} if request.many else rows[0]
     content["model_name"] = info.name
     content["model_version"] = info.version

@@ -25,13 +25,13 @@ async def history(request: Request) -> Response:
     model = monitoring_of(request).model(request.query_params.get("model"))
     monitor = model.monitor
     small = wants_gzip(request.headers.get("accept-encoding"))
-    features = columns_in(request.query_params, monitor.baseline.names)
+    features = columns_in(request.query_params, monitor.watched.names)
     if len(features) > MOST_COLUMNS:
         message = f"feature: {len(features)} columns; one answer has at most {MOST_COLUMNS}, so send several requests"
         raise Refused(Reason.TOO_MANY_COLUMNS, message, {"field": "feature"})
     await model.evaluations.current()
     since = since_of(request.query_params, monitor.last.report.evaluated_at)
-    names = [name for name in monitor.baseline.names if name in features]
+    names = [name for name in monitor.watched.names if name in features]
 
     def answer() -> Response:
         return large_json(drift_history(monitor, names, since), small=small)

@@ -38,10 +38,14 @@ class InferV2:
     decoder: FeatureDecoder
     info: BundleInfo
     max_rows: int
+    outlier_threshold: float | None = None
+    """Rows with a higher score are outliers; None if answers do not say so."""
 
     def read(self, body: bytes, structure: Structure | None = None) -> InferRequest:
         """Decode a body, a large one with its structure; raises Refused."""
-        return read_infer(body, self.decoder, self.info, self.max_rows, structure)
+        return read_infer(
+            body, self.decoder, self.info, self.max_rows, structure, with_outliers=self.outlier_threshold is not None
+        )
 
     def ids(self, request: InferRequest, arrival: float) -> Sequence[str]:
         """Return the ids of the rows' predictions: that of a request with one row, or new ones."""
@@ -50,7 +54,7 @@ class InferV2:
 
     def write(self, request: InferRequest, answer: Answer, arrival: float, ids: Sequence[str]) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
-        return write_infer(request, answer, self.info, arrival, ids)
+        return write_infer(request, answer, self.info, arrival, ids, self.outlier_threshold)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body; the protocol has no field for the detail, so the message names it."""
@@ -81,7 +85,9 @@ async def ready(request: Request) -> Response:
 async def model(request: Request) -> Response:
     """Describe the model's input and output tensors."""
     found = _named(request)
-    return json_response(model_metadata(found.info)) if isinstance(found, ServedModel) else found
+    if not isinstance(found, ServedModel):
+        return found
+    return json_response(model_metadata(found.info, with_outliers=found.outlier_threshold is not None))
 
 
 async def model_ready(request: Request) -> Response:

@@ -258,7 +258,7 @@ class ModelMonitoring:
             task=self.task,
             series=self.series,
             arrays=arrays,
-            baseline=monitor.baseline,
+            baseline=monitor.watched,
             report=last.report if watched else None,
             bin_rows=monitor.bin_rows() if watched else None,
             evaluated_at=evaluated_at,

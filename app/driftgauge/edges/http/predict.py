@@ -28,6 +28,8 @@ class PredictJson:
     decoder: FeatureDecoder
     info: BundleInfo
     max_rows: int
+    outlier_threshold: float | None = None
+    """Rows with a higher score are outliers; None if answers do not say so."""
 
     def read(self, body: bytes, structure: Structure | None = None) -> PredictRequest:
         """Decode a body, a large one with its structure; raises Refused."""
@@ -39,7 +41,7 @@ class PredictJson:
 
     def write(self, request: PredictRequest, answer: Answer, arrival: float, ids: Sequence[str]) -> bytes:
         """Return the answer's body."""
-        return write_answer(request, answer, self.info, ids)
+        return write_answer(request, answer, self.info, ids, self.outlier_threshold)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body."""

@@ -69,7 +69,7 @@ def _runbooks_of(request: Request, model: ModelMonitoring | None) -> Runbooks:
         options = replace(options, base_url=address)
     asked = request.query_params.get("feature")
     models = monitoring.models if model is None else [model]
-    known = [name for own in models for name in own.monitor.baseline.names]
+    known = [name for own in models for name in own.monitor.watched.names]
     settings = monitoring.settings if model is None else model.settings
     return runbooks(options, settings.model_dump(), asked if asked in known else None)
 

@@ -43,6 +43,8 @@ class ServedModel:
     """Failures of the model: logged, and counted as failed predictions."""
     executor: ThreadPoolExecutor
     """Runs slow models: one thread, so that the event loop keeps running."""
+    outlier_threshold: float | None = None
+    """Rows with a higher outlier score are outliers; None if answers do not say so."""
 
     @property
     def model_name(self) -> str:

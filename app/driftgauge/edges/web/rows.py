@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.novelty.novelty import OUTLIER
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import two_decimals
@@ -178,7 +179,7 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
         name=verdict.name,
         address=query.address(features=(verdict.name,), page=1),
         kind=kind_of(report, i),
-        is_output=verdict.name in RESERVED,
+        is_output=verdict.name in OUTPUTS,
         colour=colour(verdict.status, verdict.severity),
         badge=badge(verdict),
         moved=moved(verdict),
@@ -200,7 +201,9 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
 def kind_of(report: DriftReport, i: int) -> str:
     """Return the kind of a column; that of the score says so."""
     column = report.baseline.columns[i]
-    if column.name in RESERVED:
+    if column.name == OUTLIER:
+        return "outlier or not"
+    if column.name in OUTPUTS:
         return "score of the model" if column.kind == "numeric" else "predicted class"
     return "text" if column.of_text else column.kind
 

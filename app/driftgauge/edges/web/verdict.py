@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from driftgauge.drift.bins import MISSING, UNSEEN
-from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import DriftReport
@@ -98,7 +98,7 @@ def title(report: DriftReport) -> str:
 
 
 def _where(columns: Sequence[ColumnVerdict], total: int) -> str:
-    features = [column for column in columns if column.name not in RESERVED]
+    features = [column for column in columns if column.name not in OUTPUTS]
     of_score = len(features) < len(columns)
     if not features:
         return "the model's scores"
@@ -115,7 +115,7 @@ def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -
     drifted = [verdict for verdict in changed if verdict.status is not Status.NORMAL]
     if not drifted:
         return [Step("Nothing to do.")]
-    features = [verdict for verdict in drifted if verdict.name not in RESERVED]
+    features = [verdict for verdict in drifted if verdict.name not in OUTPUTS]
     found = (
         [Step(_cause(report, features), _runbook(links, "ModelFeatureDrift", features), "Runbook")] if features else []
     )

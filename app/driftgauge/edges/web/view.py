@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
+from driftgauge.drift.reference.baseline import OUTPUTS, PREDICTION
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
@@ -296,7 +296,7 @@ def _monitoring(facts: PageFacts) -> Tile:
 def _scores(report: DriftReport, query: Query) -> list[ScoreView]:
     found = []
     now, before = score_means(report)
-    for name in (PREDICTION, PREDICTION_CLASS):
+    for name in OUTPUTS:
         if name in report.baseline.names:
             shown = distribution(report, report.baseline.names.index(name))
             if shown is not None:

@@ -12,6 +12,9 @@ import pyarrow as pa
 from driftgauge.about import NOTHING, About
 from driftgauge.common.option import Option
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.bins import IntArray
+from driftgauge.drift.novelty.attach import with_novelty
+from driftgauge.drift.novelty.build import QUANTILE
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
@@ -119,6 +122,14 @@ class BaselineOptions:
             group=BASELINE,
         ),
     ] = "jeffreys"
+    outlier_quantile: Annotated[
+        float,
+        Option(
+            "Share of the reference's rows that are no outliers: it sets the threshold of a row's outlier score.",
+            "QUANTILE",
+            BASELINE,
+        ),
+    ] = QUANTILE
     about: About = NOTHING
     """Whose the model is."""
 
@@ -139,6 +150,10 @@ class BaselineOptions:
         if not 0.0 <= self.expected_range_quantile <= 1.0:
             raise BaselineError(
                 f"--expected-range-quantile {self.expected_range_quantile:g}: give a number from 0 to 1"
+            )
+        if not 0.5 <= self.outlier_quantile < 1.0:
+            raise BaselineError(
+                f"--outlier-quantile {self.outlier_quantile:g}: give a number from 0.5 to below 1, such as {QUANTILE:g}"
             )
 
 
@@ -166,7 +181,7 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
     columns = {
         name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
     }
-    return measuring_length(baseline_with(columns, options, table), lengths)
+    return telling_outliers(measuring_length(baseline_with(columns, options, table), lengths), columns, options, table)
 
 
 def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
@@ -183,7 +198,6 @@ def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> lis
 
 def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
     """Build the baseline of columns; their times are in the table `source`."""
-    hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
     built = build_baseline(
         columns,
         created=now_text(),
@@ -192,9 +206,25 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
         expected_range_quantile=options.expected_range_quantile,
         zero_bin=options.zero_bin,
         statistics=options.statistics,
-        hours=hours,
+        hours=_hours(options, source),
     )
     return replace(built, about=options.about)
+
+
+def telling_outliers(baseline: Baseline, columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
+    """Return the baseline of columns with what tells outliers; their times are in the table `source`."""
+    return with_novelty(
+        baseline,
+        columns,
+        options.outlier_quantile,
+        window_sizes=options.window_sizes,
+        expected_range_quantile=options.expected_range_quantile,
+        hours=_hours(options, source),
+    )
+
+
+def _hours(options: BaselineOptions, source: pa.Table) -> IntArray | None:
+    return hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
 
 
 def of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:

@@ -14,7 +14,14 @@ from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BundleError, ColumnError
 from driftgauge.models.bundle import BundleInfo, Feature
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, not_features, ordered, stated_text
+from driftgauge.models.creation.baseline import (
+    BaselineOptions,
+    baseline_with,
+    not_features,
+    ordered,
+    stated_text,
+    telling_outliers,
+)
 from driftgauge.models.creation.column_types import TableSource, feature_cells, with_column_type
 from driftgauge.models.creation.estimator import class_names, encoded_texts, features_of
 from driftgauge.models.creation.feature_names import FeatureNames, names_of, trained_names
@@ -109,7 +116,8 @@ class Reference:
     def baseline(self, features: Sequence[Feature], columns: Table) -> Baseline:
         """Build the baseline of the features."""
         texts = [feature.name for feature in features if feature.kind == "text"]
-        return measuring_length(baseline_with(columns, self.options, self.table), texts)
+        built = measuring_length(baseline_with(columns, self.options, self.table), texts)
+        return telling_outliers(built, columns, self.options, self.table)
 
     def truth(self, info: BundleInfo) -> FloatArray | Categories:
         """Return the target's column; BundleError if a regression's holds no numbers."""

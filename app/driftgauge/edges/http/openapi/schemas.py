@@ -36,6 +36,8 @@ class PredictionRow(Documented):
     prediction_id: str
     prediction: Label
     score: float
+    is_outlier: bool | None = Field(None, description="Only with the setting `outliers`.")
+    outlier_score: float | None = None
 
 
 class PredictAnswer(Documented):
@@ -47,6 +49,8 @@ class PredictAnswer(Documented):
     prediction_id: str | None = None
     prediction: Label | None = None
     score: float | None = None
+    is_outlier: bool | None = Field(None, description="Only with the setting `outliers`.")
+    outlier_score: float | None = Field(None, description="How unlike the reference the row is; 0 is most ordinary.")
     predictions: list[PredictionRow] | None = None
 
 

@@ -213,6 +213,7 @@ class DriftStatus(Documented):
     correlation: CorrelationChange | None
     prediction: ColumnSummary | Column | None = None
     prediction_class: ColumnSummary | Column | None = None
+    prediction_outlier: ColumnSummary | Column | None = None
     estimated_performance: EstimatedPerformance
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")

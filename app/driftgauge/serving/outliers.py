@@ -1,0 +1,32 @@
+"""Scores how unlike the reference answered rows are; a failure there never fails an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.monitor.problems import Problems
+
+PROBLEM: Final = "outliers_failed"
+
+
+class OutlierScorer:
+    """Scores rows of the baseline's columns."""
+
+    def __init__(self, scorer: NoveltyScorer, problems: Problems) -> None:
+        """Score rows with a baseline's scorer, and record what goes wrong."""
+        self.threshold: Final = scorer.threshold
+        """Rows with a higher score are outliers."""
+        self._scorer: Final = scorer
+        self._problems: Final = problems
+
+    def scores(self, columns: FloatArray) -> Sequence[float] | None:
+        """Return the score of each row, shape [n]; None if they cannot be scored."""
+        try:
+            scores: list[float] = self._scorer.scores(columns).tolist()
+            return scores
+        except Exception as error:  # the rows are answered all the same
+            self._problems.record(PROBLEM, error)
+            return None

@@ -1,0 +1,15 @@
+"""Options of outliers: whether answers say which rows are unlike the reference."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class OutlierSettings(BaseModel):
+    """Rows that are unlike the reference."""
+
+    outliers: bool = Field(
+        False,
+        description="Say in every answer whether the row is an outlier (`is_outlier`, `outlier_score`), and watch the "
+        "share of outliers as a column. It needs a bundle or baseline that this version made.",
+    )
