@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from driftgauge.common.shared_text import SharedText
 from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABEL_RESULTS, LABELS, OUTCOMES
 from driftgauge.monitor import label_intake
-from driftgauge.monitor.label_intake import MOST_PENDING, LabelIntake
+from driftgauge.monitor.label_intake import MOST_PENDING, OUTCOME_SECONDS, LabelIntake
 from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelFacts, LabelStore
@@ -190,3 +191,39 @@ def test_outcomes_of_mature_predictions_are_judged(parts: Parts) -> None:
     report = intake.outcomes["click"]
     intake.close()
     assert (report.estimate.value, report.rows, report.coverage, report.status) == (0.7, 100, 0.7, "warning")
+
+
+def test_what_one_worker_finds_another_worker_says_at_once(parts: Parts, tmp_path: Path) -> None:
+    rule = OutcomeRule("event", 3_600.0, limits=OutcomeLimits(below=(0.9, 0.8)))
+    workers = [
+        LabelIntake(
+            lambda: parts.store,
+            parts.state,
+            parts.problems,
+            parts.clock,
+            wait_seconds=WAIT,
+            outcomes={"click": rule},
+            shared=SharedText(tmp_path, "labels"),
+        )
+        for _ in range(2)
+    ]
+    one, other = workers
+    assert (other.facts, other.outcomes) == (LabelFacts(waiting=0, last_received=None), {})
+    one.add_now(labels(["a"]))
+    assert one.facts == other.facts == LabelFacts(waiting=1, last_received=START)
+    ids = [str(row) for row in range(40)]
+    parts.predict(["a", *ids])
+    one.add_now(labels(ids[:30], "click", 1.0) + labels(ids[30:], "click", 0.0))
+    other.settle()
+    assert one.facts == other.facts == LabelFacts(waiting=0, last_received=START)
+    assert (one.outcomes["click"].rows, one.outcomes["click"].estimate.value) == (40, 0.75)
+    assert one.outcomes == other.outcomes
+    one.add_now(labels(["0"], "click", 0.0))
+    parts.clock.now += OUTCOME_SECONDS - 1.0
+    one.settle()  # the sums of the other are new enough
+    assert other.outcomes["click"].estimate.value == 0.75
+    parts.clock.now += 1.0
+    one.settle()
+    assert other.outcomes["click"].estimate.value == one.outcomes["click"].estimate.value == 29 / 40
+    for own in workers:
+        own.close()

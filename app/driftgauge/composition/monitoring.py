@@ -84,6 +84,7 @@ def compose_model(
         publisher=publisher,
         watching=watching,
         logged=_described(settings, model),
+        shared_labels=SharedText(version_folder(model, monitor.store), "labels"),
         truth_parts=_truth_parts(settings, model, monitor),
         rolling_files=_rolling_files(settings, model, monitor.store),
         source=model.source,

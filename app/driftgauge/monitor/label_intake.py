@@ -8,11 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
-from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_versions
+from driftgauge.common.shared_text import SharedText
+from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
+from driftgauge.monitor.label_facts import Known, SharedLabelFacts
 from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 from driftgauge.predictions.label_store import LabelFacts, LabelStore
 from driftgauge.predictions.labels import FINAL, Fate, GivenLabel, LabelTally
@@ -45,10 +48,12 @@ class LabelIntake:
         wait_seconds: float,
         outcomes: Mapping[str, OutcomeRule] | None = None,
         mature: Callable[[], float] | None = None,
+        shared: SharedText | None = None,
     ) -> None:
         """Open the labels at their first use, and count in `state`; `clock` gives the time of day in seconds.
 
-        `outcomes` are judged on predictions made before `mature()`, by default before now.
+        `outcomes` are judged on predictions made before `mature()`, by default before now. The workers of a service
+        give the same `shared`, so that each says the same.
         """
         self._opener = opener
         self._opened: LabelStore | None = None
@@ -61,11 +66,17 @@ class LabelIntake:
         self._forgotten_at = -FORGET_SECONDS
         self._rules: Final = dict(outcomes or {})
         self._mature = mature or clock
-        self._judged_at = -OUTCOME_SECONDS
-        self.outcomes: Mapping[str, OutcomeReport] = {}
-        """The business outcomes at the last look."""
-        self.facts = LabelFacts(waiting=0, last_received=None)
-        """What was known at the last look."""
+        self._known: Final = SharedLabelFacts(self._rules, shared)
+
+    @property
+    def outcomes(self) -> Mapping[str, OutcomeReport]:
+        """The business outcomes at the last look of any worker."""
+        return self._known.outcomes
+
+    @property
+    def facts(self) -> LabelFacts:
+        """What was known at the last look of any worker."""
+        return self._known.known.facts
 
     async def add(self, given: Sequence[GivenLabel], refused: int = 0) -> LabelTally:
         """Store a batch and count what became of it; `refused` are rows of it that could not be read.
@@ -86,7 +97,7 @@ class LabelIntake:
         tally = store.add(given, self._clock())
         tally.fates[Fate.REFUSED] += refused
         self._count(tally)
-        self.facts = store.facts()
+        self._known.replace(lambda known: replace(known, facts=store.facts()))
         return tally
 
     def settle(self) -> None:
@@ -98,14 +109,16 @@ class LabelIntake:
             while store.forget():
                 pass
             self._forgotten_at = time.monotonic()
-        if self._rules and time.monotonic() - self._judged_at >= OUTCOME_SECONDS:
-            end = self._mature()
-            self.outcomes = {
-                name: judge_versions(store.outcome_sums(name, end - rule.seconds, end), rule)
-                for name, rule in self._rules.items()
-            }
-            self._judged_at = time.monotonic()
-        self.facts = store.facts()
+        self._known.replace(lambda known: self._look(store, known, now))
+
+    def _look(self, store: LabelStore, known: Known, now: float) -> Known:
+        """Return what is known now; outcomes are summed up once in a while, by one of the workers."""
+        is_fresh = known.judged_at is not None and 0.0 <= now - known.judged_at < OUTCOME_SECONDS
+        if not self._rules or (is_fresh and self._rules.keys() <= known.sums.keys()):
+            return replace(known, facts=store.facts())
+        end = self._mature()
+        sums = {name: store.outcome_sums(name, end - rule.seconds, end) for name, rule in self._rules.items()}
+        return Known(store.facts(), now, sums)
 
     async def run(self) -> None:
         """Settle by interval, until cancelled."""

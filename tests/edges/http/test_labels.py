@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from driftgauge.edges.http.openapi.schemas_labels import LabelsAnswer
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceHistory
 from driftgauge.edges.http.openapi.schemas_status import DriftStatus
 from driftgauge.errors import PredictionLogError
+from driftgauge.monitor import label_intake
 
 from tests.examples import Example
 from tests.served import Served, served
@@ -165,14 +165,16 @@ def test_a_regression_takes_numbers(regression: Example, tmp_path: Path) -> None
         assert refused.json()["error"]["code"] == "invalid_label"
 
 
-def test_outcomes_of_mature_predictions_have_gauges(binary: Example, tmp_path: Path) -> None:
+def test_outcomes_of_mature_predictions_have_gauges(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_intake, "OUTCOME_SECONDS", 0.0)
     outcomes = {"click": {"kind": "event", "absent": 0, "below": [0.9, 0.5]}}
     with served(binary, state_dir=tmp_path, outcomes=outcomes, label_maturity_seconds=0) as running:
         ids = predicted(running, binary, 100)
         post(running, [{"prediction_id": own, "outcomes": {"click": True}} for own in ids[:70]])
         intake = running.context.model().monitoring.labels
         assert intake is not None
-        intake._judged_at = -math.inf
         intake.settle()
         found = {
             name: running.metric(f"model_outcome_{name}", outcome_name="click") for name in ("mean", "rows", "severity")
@@ -180,7 +182,10 @@ def test_outcomes_of_mature_predictions_have_gauges(binary: Example, tmp_path: P
     assert found == {"mean": 0.7, "rows": 100.0, "severity": 1.0}
 
 
-def test_the_status_the_history_and_the_page_say_labels_and_outcomes(binary: Example, tmp_path: Path) -> None:
+def test_the_status_the_history_and_the_page_say_labels_and_outcomes(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_intake, "OUTCOME_SECONDS", 0.0)
     feature = binary.bundle.baseline.names[0]
     options: dict[str, Any] = {
         "outcomes": {"click": {"kind": "event", "below": [0.9, 0.5], "window": "1d"}},
@@ -196,7 +201,6 @@ def test_the_status_the_history_and_the_page_say_labels_and_outcomes(binary: Exa
         model = running.context.model().monitoring
         assert model.labels is not None
         assert model.truth is not None
-        model.labels._judged_at = -math.inf
         model.labels.settle()
         while model.truth.step():
             pass

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import nan
 from uuid import uuid4
 
+from driftgauge.common.shared_text import SharedText
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
 from driftgauge.monitor.label_intake import LabelIntake
@@ -23,9 +24,15 @@ Clock = Callable[[], float]
 
 
 def label_intake(
-    log: PredictionLog, logged: Described, monitor: ColumnMonitor, settings: Settings, problems: Problems, clock: Clock
+    log: PredictionLog,
+    logged: Described,
+    monitor: ColumnMonitor,
+    settings: Settings,
+    problems: Problems,
+    clock: Clock,
+    shared: SharedText | None,
 ) -> LabelIntake:
-    """Return what takes in the ground truth of a model's predictions."""
+    """Return what takes in the ground truth of a model's predictions; workers share what is known of it."""
 
     def opened() -> LabelStore:
         store = log.store()
@@ -42,6 +49,7 @@ def label_intake(
         wait_seconds=settings.label_wait_seconds,
         outcomes={name: own.rule for name, own in settings.outcomes.items()},
         mature=mature,
+        shared=shared,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from driftgauge.common.layout import Arrays
 from driftgauge.common.private_files import LockTimeout
+from driftgauge.common.shared_text import SharedText
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
@@ -79,6 +80,8 @@ class ModelMonitoring:
     """What the version is; None where versions are not replaced."""
     labels: LabelIntake | None = None
     """Takes in its ground truth; None without a prediction log."""
+    shared_labels: SharedText | None = None
+    """Where the workers share what is known of its labels; None for this process alone."""
     truth_parts: TruthParts | None = None
     """What evaluates its ground truth; None if its task is unknown or monitoring is off."""
     truth: GroundTruthLoop | None = None
@@ -130,7 +133,7 @@ class ModelMonitoring:
     def use_log(self, log: PredictionLog) -> None:
         """Take in ground truth, evaluate it and keep a rolling reference with the prediction log."""
         settings, problems, clock = self.settings, self.problems, self.clock
-        self.labels = label_intake(log, self.logged, self.monitor, settings, problems, clock)
+        self.labels = label_intake(log, self.logged, self.monitor, settings, problems, clock, self.shared_labels)
         if self.truth_parts is not None:
             self.truth = truth_loop(log, self.truth_parts, settings, problems, clock)
         if self.rolling_files is not None:

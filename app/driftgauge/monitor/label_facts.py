@@ -1,0 +1,82 @@
+"""What is known of a model's labels and outcomes, shared by the workers of a service so that each says the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.common.shared_text import SharedText
+from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, OutcomeSums, judge_versions
+from driftgauge.predictions.label_store import LabelFacts
+
+Sums = Mapping[str, Mapping[str, OutcomeSums]]
+"""Sums of each outcome by the version that predicted."""
+NO_FACTS: Final = LabelFacts(waiting=0, last_received=None)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the labels and outcomes of a model."""
+
+    facts: LabelFacts = NO_FACTS
+    judged_at: float | None = None
+    """When outcomes were summed up, seconds since 1970; None before the first time."""
+    sums: Sums = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The same as JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def known_of(text: str) -> Known:
+    """Return what a text says; nothing known for one that cannot be read, such as that of another version."""
+    try:
+        content: Any = json.loads(text)
+        sums = {
+            str(name): {str(version): OutcomeSums(**own) for version, own in versions.items()}
+            for name, versions in content["sums"].items()
+        }
+        return Known(LabelFacts(**content["facts"]), content["judged_at"], sums)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Known()
+
+
+class SharedLabelFacts:
+    """What the worker that looked last left to all of them; may be used from several threads."""
+
+    def __init__(self, rules: Mapping[str, OutcomeRule], shared: SharedText | None = None) -> None:
+        """Judge outcomes by `rules`; without `shared` nothing is shared with other processes."""
+        self._rules: Final = dict(rules)
+        self._shared: Final = shared or SharedText()
+        self._read: tuple[str, Known, Mapping[str, OutcomeReport]] = "", Known(), {}
+
+    def replace(self, look: Callable[[Known], Known]) -> None:
+        """Replace what is known by what `look` finds now, given what was known; raises what it raises.
+
+        What cannot be written for the others is known to this process.
+        """
+        with suppress(OSError, LockTimeout):
+            self._shared.replace(lambda: look(self.known).text)
+
+    @property
+    def known(self) -> Known:
+        """What is known."""
+        return self._newest()[1]
+
+    @property
+    def outcomes(self) -> Mapping[str, OutcomeReport]:
+        """The business outcomes, judged by the rules of this process."""
+        return self._newest()[2]
+
+    def _newest(self) -> tuple[str, Known, Mapping[str, OutcomeReport]]:
+        text = self._shared.read()
+        if text != self._read[0]:
+            known = known_of(text)
+            found = {name: rule for name, rule in self._rules.items() if name in known.sums}
+            self._read = text, known, {name: judge_versions(known.sums[name], rule) for name, rule in found.items()}
+        return self._read
