@@ -85,6 +85,11 @@ class Kept:
     def __init__(self) -> None:
         self.ages: list[float] = []
         self.refused: list[bytes] = []
+        self.most = math.inf
+        """Rows that the prediction log has room for."""
+
+    def has_room(self, rows: int) -> bool:
+        return len(self.ages) + rows <= self.most
 
     def keep(self, rows: IngestedRows, arrival: float) -> None:
         self.ages += rows.columns[:, 0].tolist()

@@ -48,8 +48,6 @@ LOCK_SECONDS: Final = 5.0
 """Longest wait for another worker that takes rows of the same model."""
 CATCH_UP_SECONDS: Final = 1.0
 """Longest wait for room in the log."""
-ACKNOWLEDGED_SECONDS: Final = 5.0
-"""Longest wait for the prediction log, where it is to have rows before they are answered."""
 STEP_ROWS: Final = 1_024
 """Rows that are observed and then remembered; a kill in between has them counted twice."""
 
@@ -143,9 +141,7 @@ class ModelIntake:
                 monitor.observe(rows.columns, arrival=now, event=rows.event, source=INGEST)
             if self.parts.log is not None:
                 self.parts.log.put(self._answered(rows, now))
-                if self.parts.log.acknowledges:
-                    with suppress(TimeoutError):  # the rows are written later, or counted as dropped
-                        self.parts.log.written().result(ACKNOWLEDGED_SECONDS)
+                self.parts.log.acknowledge()
         except Exception as error:
             self.parts.problems.record(PROBLEM, error)
             with monitor.store.counting() as counters:

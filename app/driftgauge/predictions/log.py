@@ -30,6 +30,8 @@ ALERT_FACTOR: Final = 2
 """Free disk space raises an alert below this multiple of the space at which logging stops."""
 STALE_SECONDS: Final = 60.0
 """Age of a look at the log from which each worker looks at the free disk space itself."""
+ACKNOWLEDGED_SECONDS: Final = 5.0
+"""Longest wait until rows are written, where they are to be before they are answered."""
 OPENING_SECONDS: Final = 1.0
 """Longest wait at the end for a thread that opens the database."""
 MOST_READS: Final = 16
@@ -101,6 +103,12 @@ class ModelLog:
     def written(self) -> Future[None]:
         """Return what is done once all that is queued now is written, or could not be."""
         return self._writer.written()
+
+    def acknowledge(self) -> None:
+        """Wait until what is queued is written, for some seconds at most, if answers wait for that."""
+        if self.acknowledges:
+            with suppress(TimeoutError):  # it is written later, or counted as dropped
+                self.written().result(ACKNOWLEDGED_SECONDS)
 
     def let_go(self) -> None:
         """Let answers wait no longer, until rows are written again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
@@ -164,6 +165,18 @@ def test_without_room_a_batch_is_left_at_the_row_that_it_reached(
     assert take(taker, message)
     assert monitor.store.rows == len(kept.ages) == monitor.store.shape.unread_rows + 10
     assert taker.sources.own(HERE) == (1, 0)
+
+
+def test_without_room_in_the_prediction_log_a_batch_is_left_at_the_row_that_it_reached(
+    taker: RowTaker, monitor: ColumnMonitor, kept: Kept
+) -> None:
+    message = counted(" ".join(["1"] * (3 * ROWS_AT_ONCE)))
+    kept.most = 2 * ROWS_AT_ONCE
+    assert not take(taker, message)
+    assert monitor.store.rows == len(kept.ages) == 2 * ROWS_AT_ONCE
+    kept.most = math.inf
+    assert take(taker, message)
+    assert monitor.store.rows == len(kept.ages) == 3 * ROWS_AT_ONCE
 
 
 def test_a_partition_that_is_taken_away_in_the_middle_is_left_at_the_row_that_was_reached(

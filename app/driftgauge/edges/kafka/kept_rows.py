@@ -43,6 +43,10 @@ class KeptRows:
         self._told_at = -math.inf
         self.take: Final = take
 
+    def has_room(self, rows: int) -> bool:
+        """Say whether this number of rows can be put in line for the prediction log now."""
+        return self._log is None or self._log.has_room(rows)
+
     def keep(self, rows: IngestedRows, arrival: float) -> None:
         """Count rows that were observed, and put them in line for the prediction log."""
         scores = np.full(len(rows), np.nan) if self._score is None else rows.columns[:, self._score]
@@ -64,6 +68,7 @@ class KeptRows:
                     labels=cast("Sequence[ClassLabel]", rows.classes),  # the log takes an unknown one for none
                 )
             )
+            self._log.acknowledge()
 
     def _tell(self, arrival: float) -> None:
         """Tell the other workers once a second when the newest record arrived, unless they keep the file too long."""

@@ -30,6 +30,9 @@ class MessageDecoder(Protocol):
 class RowKeeper(Protocol):
     """Takes what is not appended to the log."""
 
+    def has_room(self, rows: int) -> bool:
+        """Say whether this number of rows can be put in line for the prediction log now."""
+
     def keep(self, rows: IngestedRows, arrival: float) -> None:
         """Count rows that were observed, and put them in line for the prediction log."""
 
@@ -113,7 +116,7 @@ class RowTaker:
         monitor, now, count = self._monitor, self._clock(), part.stop - part.start
         columns, event = rows.columns[part], rows.event[part]
         with monitor.observing:
-            if monitor.store.room < count:
+            if monitor.store.room < count or not self._keeper.has_room(count):
                 return False
             self.sources.begin(partition, after, count)
             try:
@@ -128,7 +131,8 @@ class RowTaker:
         return True
 
     def _made_room(self, count: int) -> bool:
-        """Catch up, and return whether there is room for some rows."""
-        with suppress(LockTimeout):
-            self._monitor.catch_up(self._clock(), CATCH_UP_SECONDS)
-        return self._monitor.store.room >= count
+        """Catch up if the log of the state is full; return whether there is room for some rows."""
+        if self._monitor.store.room < count:
+            with suppress(LockTimeout):
+                self._monitor.catch_up(self._clock(), CATCH_UP_SECONDS)
+        return self._monitor.store.room >= count and self._keeper.has_room(count)
