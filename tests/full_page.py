@@ -12,6 +12,7 @@ from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.test_cohorts import cohort
 from tests.edges.web.test_ingestion import INGESTION
 from tests.edges.web.test_outcomes import CLICKS, PARTS
+from tests.edges.web.test_quality import VIOLATED
 from tests.edges.web.test_releases import FACTS as RELEASES
 from tests.edges.web.test_trend import QUIET, history_of
 from tests.metrics.test_performance_gauges import report as performance_report
@@ -33,6 +34,7 @@ def full_page() -> PageFacts:
         outcomes={"click": CLICKS},
         outcome_parts=PARTS,
         rolling=compared(report),
+        quality=VIOLATED,
         estimated=Estimated({"accuracy": 0.91}, {report.main.name: {"accuracy": 0.876}}),
         releases=RELEASES,
         traffic=Traffic(1_234.0, 2.0, 3.0, "missing_feature", 0.002, 0.3, 0.25, 0.0),

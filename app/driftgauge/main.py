@@ -241,6 +241,7 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
         classes=tuple(info.classes),
         service=service,
         held_out=bundle.held_out,
+        constraints=bundle.constraints,
         truth=truth_of(info, bundle.labels, bundle.held_out),
     )
 

@@ -692,3 +692,16 @@ def test_a_target_of_text_is_read_as_the_classes_are_spelled(
         performance = read_info(files / f"of-{name}").performance
         assert performance is not None
         assert performance.metrics["accuracy"] == pytest.approx(accuracy)
+
+
+def test_building_a_baseline_suggests_constraints_and_keeps_those_that_were_edited(
+    files: Path, driftgauge: Driftgauge
+) -> None:
+    build = ["baseline", "build", files / "reference.csv", "--out", files / "loans.json"]
+    made = driftgauge(*build)
+    beside = files / "loans.constraints.yaml"
+    assert f"wrote {beside}" in made.err
+    assert beside.read_text("utf-8").startswith("# What the rows of this model have to satisfy")
+    beside.write_text("columns: {}")
+    assert f"kept {beside} as it is" in driftgauge(*build).err
+    assert beside.read_text("utf-8") == "columns: {}"

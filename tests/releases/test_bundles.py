@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.errors import BundleError, Reason, Refused
+from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.releases.bundles import allowed_bundle, content_digest
 
 
@@ -58,3 +59,10 @@ def test_a_path_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
 def test_without_folders_nothing_may_be_loaded() -> None:
     with pytest.raises(Refused, match="set bundle_folders"):
         allowed_bundle("2", [])
+
+
+def test_constraints_may_be_edited_without_another_version(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text("{}")
+    before = content_digest(tmp_path)
+    (tmp_path / CONSTRAINTS_FILE).write_text("columns: {}")
+    assert content_digest(tmp_path) == before

@@ -47,7 +47,7 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
 def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
     """Return the inhibitions: the worse of two silences the other, and a cause its consequence."""
     feature = [*options.by, *MODEL, "feature_name"]
-    same = ["alertname", *feature, "batch_size_bucket", "outcome_name"]
+    same = ["alertname", *feature, "batch_size_bucket", "outcome_name", "constraint"]
     return [
         _inhibit('severity="critical"', 'severity=~"warning|info"', same),
         _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', ["job"]),
@@ -57,6 +57,8 @@ def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
             'alertname=~"ModelFeatureDrift|ModelRecentChange"',
             feature,
         ),
+        _inhibit('alertname="ModelMissingValues"', 'alertname="ModelDataQuality", constraint="completeness"', feature),
+        _inhibit('alertname="ModelUnseenCategories"', 'alertname="ModelDataQuality", constraint="domain"', feature),
     ]
 
 

@@ -17,10 +17,11 @@ from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import Baseline, dumps
+from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BaselineError
+from driftgauge.models import constraints_file
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline
-from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
+from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_constraints
 from driftgauge.models.describe import describe_baseline
 from driftgauge.predictions.learned_baseline import LearningOptions
 
@@ -41,16 +42,22 @@ def baseline_build(
     """Build the baseline of a table, for a model that is served elsewhere."""
     errors = console(stderr=True)
     with errors.status("reading the table, building the baseline …"):
-        baseline = create_baseline(table, for_table(options, table, kinds, about))
-        _write(baseline, out)
+        baseline, constraints = baseline_and_constraints(table, for_table(options, table, kinds, about))
+        _write(dumps(baseline), out)
+        beside = constraints_file.beside(out)
+        is_new = not beside.exists()
+        if is_new:
+            _write(constraints_file.dumps(constraints), beside)
     show_baseline(baseline, console())
     show_left_out(table, [*baseline.names, options.time], errors)
     errors.print(f"wrote {out}", soft_wrap=True)
+    kept = f"kept {beside} as it is; remove it to have constraints suggested again"
+    errors.print(f"wrote {beside}" if is_new else kept, soft_wrap=True)
 
 
-def _write(baseline: Baseline, out: Path) -> None:
+def _write(text: str, out: Path) -> None:
     try:
-        out.write_text(dumps(baseline), encoding="utf-8")
+        out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
 
@@ -80,7 +87,7 @@ def baseline_learn(
     errors = console(stderr=True)
     with errors.status("reading the prediction log, building the baseline …"):
         learned = learn(source, since, model, state_dir, LearningOptions(by_hour=by_hour))
-        _write(learned.baseline, out)
+        _write(dumps(learned.baseline), out)
     show_baseline(learned.baseline, console())
     if learned.left_out:
         errors.print(f"left out {learned.left_out:,} predictions with another baseline or without their features")

@@ -42,6 +42,7 @@ def elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedMo
         classes=classes,
         service=service,
         source=INGEST,
+        constraints=own.constraints,
     )
 
 

@@ -10,9 +10,11 @@ from typing import Final
 
 import structlog
 
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, LedgerUnavailable, SettingsError
 from driftgauge.models.bundle import Bundle, load_bundle, read_baseline, read_info
+from driftgauge.models.constraints_file import of_baseline
 from driftgauge.models.model_file import UntrustedTypes
 from driftgauge.releases.bundles import content_digest
 from driftgauge.releases.ledger import Ledger, ledger_file
@@ -32,6 +34,8 @@ class Loaded:
     bundle: Bundle | None = None
     baseline: Baseline | None = None
     error: BundleError | None = None
+    constraints: Constraints | None = None
+    """What the rows of one that is served elsewhere have to satisfy; a bundle has its own."""
 
     @property
     def name(self) -> str:
@@ -80,7 +84,9 @@ def _refuse_twins(loaded: Sequence[Loaded]) -> None:
 def _read(source: ModelSource, state_folder: Path | None) -> Loaded:
     try:
         if source.bundle is None:
-            return Loaded(source, baseline=read_baseline(source.baseline or Path()))
+            path = source.baseline or Path()
+            baseline = read_baseline(path)
+            return Loaded(source, baseline=baseline, constraints=of_baseline(path, baseline))
         configured = candidate_of(source, source.bundle)
         return Loaded(source, bundle=bundle_of(source.settings, live_candidate(configured, state_folder)))
     except BundleError as error:

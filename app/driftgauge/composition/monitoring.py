@@ -22,6 +22,8 @@ from driftgauge.composition.states import (
 )
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.quality.checker import Checker, QualityOptions
+from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
@@ -221,7 +223,17 @@ def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Prob
         traffic=None if folder is None else TrafficFile(folder / model.name, model.version),
         source=model.source,
         held_out=model.held_out,
+        checker=_checker(settings, model, options.policy),
     )
+
+
+def _checker(settings: Settings, model: WatchedModel, policy: Policy) -> Checker | None:
+    """Return what checks the model's rows against its constraints; None without constraints, or if they are off."""
+    if model.constraints is None or not settings.quality_enabled:
+        return None
+    redacted = (*settings.prediction_log_drop, *settings.prediction_log_hash)
+    options = QualityOptions.of(policy, redacted, has_examples=settings.quality_examples)
+    return Checker(model.baseline, model.constraints, options)
 
 
 def _watching_threads(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.series import (
     SOURCES,
@@ -33,5 +34,7 @@ class WatchedModel:
     """Who observes its rows, one of `metrics.SOURCES`."""
     held_out: HeldOut | None = None
     """What is known of rows that the model was not fitted on; None for a baseline alone."""
+    constraints: Constraints | None = None
+    """What its rows have to satisfy; None where nothing is checked."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""

@@ -203,6 +203,7 @@ class Session:
             classes=own.classes,
             source=LIBRARY,
             held_out=own.held_out,
+            constraints=own.constraints,
             truth=own.truth,
         )
         log = standard_log()

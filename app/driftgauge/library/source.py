@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline
 from driftgauge.edges.formats.label_values import Label
 from driftgauge.errors import BundleError, SettingsError
@@ -27,6 +28,7 @@ from driftgauge.models.bundle import (
     read_info,
 )
 from driftgauge.models.bundle_truth import truth_of
+from driftgauge.models.constraints_file import of_baseline
 
 DEFAULT_NAME: Final = "model"
 DEFAULT_VERSION: Final = "1"
@@ -47,6 +49,8 @@ class WatchedSource:
     """What a bundle keeps of its held-out rows."""
     classes: tuple[Label, ...] | None = None
     """The classes of a bundle in the order of its model's probabilities; None for those that a baseline knows."""
+    constraints: Constraints | None = None
+    """What the rows have to satisfy."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What a bundle knows of the truth."""
 
@@ -58,13 +62,13 @@ def watched_source(
 
     Raises BundleError for files, SettingsError for anything else, and for names that cannot be those of a folder.
     """
-    info, own, given, held_out, labels = _read(baseline)
+    info, own, given, held_out, labels, constraints = _read(baseline)
     task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
-    found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given)
+    found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given, constraints=constraints)
     if info is not None:
         truth = truth_of(info, labels, held_out)
         names = (name or info.name, version or info.version)
-        found = WatchedSource(own, *names, info.task, given, held_out, tuple(info.classes), truth)
+        found = WatchedSource(own, *names, info.task, given, held_out, tuple(info.classes), constraints, truth)
     for what, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)
@@ -77,23 +81,27 @@ def watched_source(
 
 def _read(
     given: Any,
-) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None, Baseline | None]:
-    """Return what is known of the model, its baseline, what was given, the held-out rows, and the target's baseline."""
+) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None, Baseline | None, Constraints | None]:
+    """Return what is known of the model, its baseline, what was given, and what a bundle keeps beside it.
+
+    That is the held-out rows, the target's baseline and the constraints.
+    """
     if isinstance(given, Baseline):
-        return None, given, given, None, None
+        return None, given, given, None, None, None
     if isinstance(given, Bundle):
-        return given.info, given.baseline, given, given.held_out, given.labels
+        return given.info, given.baseline, given, given.held_out, given.labels, given.constraints
     if not isinstance(given, str | Path):
         name = type(given).__name__
         raise SettingsError(f"a {name} cannot be watched: give a baseline or a bundle, or the path of one")
     path = Path(given)
     if not path.is_dir():
         baseline = read_baseline(path)
-        return None, baseline, baseline, None, None
+        return None, baseline, baseline, None, None, of_baseline(path, baseline)
     if not (path / BUNDLE_FILE).exists():
         raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
     info = read_info(path)
     baseline = belonging_to(info, read_baseline(path / BASELINE_FILE))
     check_features(info, baseline)
     labels = read_baseline(path / LABELS_FILE) if (path / LABELS_FILE).exists() else None
-    return info, baseline, path, held_out_file.read(path), labels
+    constraints = of_baseline(path / BASELINE_FILE, baseline)
+    return info, baseline, path, held_out_file.read(path), labels, constraints

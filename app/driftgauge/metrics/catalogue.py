@@ -6,15 +6,16 @@ from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES, ReportGauge, 
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
+from driftgauge.metrics.quality_gauges import QUALITY_GAUGES, QualityGauge
 from driftgauge.metrics.series import AVAILABLE, BINS, INFO, MODEL_LABELS, REFERENCE_RATIO, Declared, monitor_series
 from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, LOG_GAUGES, PROCESS, server_series
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:
     """Return (name, type, labels, help) of every series but prometheus_client's own."""
-    of_model: tuple[Declared | ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
-    gauges: tuple[ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
-    gauges = (*REPORT_GAUGES, *SHARE_GAUGES, *PERFORMANCE_GAUGES, *MONITOR_GAUGES)
+    of_model: tuple[Declared | ReportGauge | ShareGauge | PerformanceGauge | QualityGauge | MonitorGauge, ...]
+    gauges: tuple[ReportGauge | ShareGauge | PerformanceGauge | QualityGauge | MonitorGauge, ...]
+    gauges = (*REPORT_GAUGES, *SHARE_GAUGES, *PERFORMANCE_GAUGES, *QUALITY_GAUGES, *MONITOR_GAUGES)
     of_model = (INFO, AVAILABLE, *monitor_series(), BINS, REFERENCE_RATIO, *gauges)
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [

@@ -13,6 +13,7 @@ from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.performance.estimated import Estimates
 from driftgauge.drift.performance.outcomes import OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.quality.report import QualityReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.report import DriftReport
@@ -146,6 +147,8 @@ class MonitorFacts:
     """None without a prediction log."""
     estimated: Mapping[str, Estimates] = field(default_factory=dict)
     """The estimated performance by window; empty for a model without held-out rows."""
+    quality: QualityReport | None = None
+    """What the windows say of the constraints; None without constraints."""
     performance: PerformanceReport | None = None
     """None without a prediction log, and before the first evaluation of ground truth."""
     rolling: RollingReport | None = None

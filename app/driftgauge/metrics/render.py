@@ -37,6 +37,7 @@ from driftgauge.metrics.gauges import (
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
+from driftgauge.metrics.quality_gauges import QUALITY_GAUGES, QualityGauge
 from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.rolling_gauges import REFERENCE, REFERENCES
 from driftgauge.metrics.series import (
@@ -53,7 +54,7 @@ from driftgauge.metrics.series import (
 from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, CPU, LOG_GAUGES, PROCESS, SLOT
 from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
 
-Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge
+Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge | QualityGauge
 EVERYTHING: Final = Exposed()
 COLUMNS_AT_ONCE: Final = 64
 """Columns whose bins are written at once, in some tenths of a millisecond."""
@@ -170,6 +171,18 @@ class _MonitorSeries:
             if not math.isnan(value)
         ]
 
+    def quality(self, spec: QualityGauge) -> list[str]:
+        """Return the samples of a gauge of constraints, of the listed columns and windows; none without a report."""
+        report, drift = self.facts.quality, self.report
+        if report is None or drift is None:
+            return []
+        listed = {self.facts.baseline.names[index] for index in self.positions.tolist()}
+        return [
+            sample(spec.name, labelled({**self.base, **labels}), value)
+            for labels, value in spec.values(report, drift.windows)
+            if not math.isnan(value) and (FEATURE not in labels or labels[FEATURE] in listed)
+        ]
+
     def shares(self, spec: ShareGauge, report: DriftReport) -> Iterator[str]:
         """Yield one sample for each listed column that has such a share."""
         for index in self.positions.tolist():
@@ -230,6 +243,9 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
     for judged in PERFORMANCE_GAUGES:
         measured = [own for member in members if (own := member.performance(judged))]
         yield from _family(judged, openmetrics, measured)
+    for checked in QUALITY_GAUGES:
+        violated = [own for member in members if (own := member.quality(checked))]
+        yield from _family(checked, openmetrics, violated)
     for stated in MONITOR_GAUGES:
         known = [member for member in members if stated.applies_to(member.facts)]
         yield from _family(

@@ -14,10 +14,11 @@ from driftgauge.about import NOTHING, About
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.performance.held_out import HeldOut
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
-from driftgauge.models import baseline_file, held_out_file
+from driftgauge.models import baseline_file, constraints_file, held_out_file
 from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 
@@ -228,6 +229,8 @@ class Bundle:
     """What live labels are compared with: the target of the reference. None in a bundle of an earlier version."""
     held_out: HeldOut | None = None
     """What is kept of the rows of the evaluation table. None without one, and in a bundle of an earlier version."""
+    constraints: Constraints | None = None
+    """What its rows have to satisfy. None without the file, as in a bundle of an earlier version."""
 
     def __repr__(self) -> str:
         return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
@@ -251,7 +254,8 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     nameless = info.model.format == "sklearn" and info.input == "matrix"
     labels = read_baseline(folder / LABELS_FILE) if (folder / LABELS_FILE).exists() else None
     model = strip_feature_names(model) if nameless else model
-    return Bundle(info, model, belonging_to(info, baseline), labels, held_out_file.read(folder))
+    constraints = constraints_file.of_baseline(folder / BASELINE_FILE, baseline)
+    return Bundle(info, model, belonging_to(info, baseline), labels, held_out_file.read(folder), constraints)
 
 
 def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 import yaml
 
+from driftgauge.common.nearest import nearest
+from driftgauge.common.quoting import listed
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.yaml_reader import YamlReader
-from driftgauge.drift.quality.constraints import COLUMN_TYPES, ColumnConstraints, Constraints, Thresholds
-from driftgauge.errors import ConstraintsError
+from driftgauge.drift.quality.constraints import COLUMN_TYPES, NUMBERS, ColumnConstraints, Constraints, Thresholds
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.errors import BundleError, ConstraintsError
 
 CONSTRAINTS_FILE: Final = "constraints.yaml"
 VERSION: Final = 1
@@ -66,6 +69,45 @@ def read(path: Path) -> Constraints:
     except OSError as error:
         raise ConstraintsError(f"cannot read {path}: {error.strerror or error}") from error
     return loads(text, str(path))
+
+
+def beside(baseline: Path) -> Path:
+    """Return where the constraints of a baseline's file are kept: beside it, by its name if that is not the usual one.
+
+    >>> beside(Path("bundle/baseline.json")).name, beside(Path("loans.json")).name
+    ('constraints.yaml', 'loans.constraints.yaml')
+    """
+    usual = baseline.name == "baseline.json"
+    return baseline.with_name(CONSTRAINTS_FILE if usual else f"{baseline.stem}.{CONSTRAINTS_FILE}")
+
+
+def of_baseline(path: Path, baseline: Baseline) -> Constraints | None:
+    """Read the constraints beside a baseline's file; None if there are none. BundleError for a wrong file."""
+    file = beside(path)
+    if not file.exists():
+        return None
+    try:
+        constraints = read(file)
+        refuse_unknown(constraints, baseline, str(file))
+    except ConstraintsError as error:
+        raise BundleError(str(error)) from error
+    return constraints
+
+
+def refuse_unknown(constraints: Constraints, baseline: Baseline, source: str) -> None:
+    """Raise ConstraintsError for constraints on a column that the baseline lacks, or holds as another kind."""
+    kinds = {column.name: column.kind for column in baseline.columns}
+    for column in constraints.columns:
+        if column.name not in kinds:
+            like = nearest(column.name, baseline.names)
+            advice = f"did you mean {like}?" if like else f"it has {listed(baseline.names)}"
+            raise ConstraintsError(f"{source}: there is no column {column.name}; {advice}")
+        is_number = column.type in NUMBERS or column.minimum is not None or column.maximum is not None
+        if is_number and kinds[column.name] == "categorical":
+            raise ConstraintsError(
+                f"{source}: {column.name}: the baseline holds categories of it, not numbers: make its type string, "
+                "or build the baseline again with other kinds"
+            )
 
 
 _MOST_ERRORS: Final = 20

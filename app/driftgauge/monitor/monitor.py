@@ -15,6 +15,8 @@ from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.novelty.attach import watching_outliers
 from driftgauge.drift.performance.held_out import Estimated, HeldOut, estimated
+from driftgauge.drift.quality.checker import Checker
+from driftgauge.drift.quality.report import QualityReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.policy import Policy
@@ -72,6 +74,8 @@ class Evaluation:
     cpu_seconds: float
     estimated: Estimated = field(default_factory=Estimated)
     """The performance on the rows of the windows, as it is estimated without ground truth."""
+    quality: QualityReport | None = None
+    """What the windows say of the constraints; None without constraints."""
 
 
 def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
@@ -109,12 +113,14 @@ class ColumnMonitor:
         traffic: TrafficFile | None = None,
         source: str = SOURCES[0],
         held_out: HeldOut | None = None,
+        checker: Checker | None = None,
     ) -> None:
         """Watch the rows of `store`; by default a new one in memory.
 
         The store must be made for `state_shape` of the same options. `traffic` is the file of all versions, if any.
         `now` is in seconds since 1970. `source` is that of rows which an earlier process observed and did not count.
         `held_out` is what is known of rows that the model was not fitted on, for estimates of its performance.
+        `checker` checks the windows against constraints, if there are any.
         """
         self.baseline: Final = baseline
         """What the columns of observed rows are."""
@@ -140,6 +146,7 @@ class ColumnMonitor:
         """The verdicts of the past."""
         self._traffic = traffic
         self._held_out = held_out
+        self._checker = checker
         self._has_begun = False
         self._last = self._initial(now)
 
@@ -289,10 +296,10 @@ class ColumnMonitor:
             held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
         windows = self._windows(held, now)
         report, carried = self._report(held, windows, now)
-        expected = estimated(self._held_out, self.watched, windows)
+        expected, quality = self._beside(windows, held)
         with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
             self._keep(report, carried, held, now)
-        return Evaluation(report, now, time.thread_time() - started, expected)
+        return Evaluation(report, now, time.thread_time() - started, expected, quality)
 
     def _keep(self, report: DriftReport, carried: Carryover, held: StateSnapshot, now: float) -> None:
         """Keep the verdict and the latches, unless another worker has evaluated meanwhile; fold logs in no window."""
@@ -313,8 +320,12 @@ class ColumnMonitor:
         except Exception:  # the next evaluation reports the problem
             held = Store.in_memory(self.store.shape).snapshot(now)
             windows = self._windows(held, now)
-            expected = estimated(self._held_out, self.watched, windows)
-            return Evaluation(self._report(held, windows, now)[0], now, 0.0, expected)
+            return Evaluation(self._report(held, windows, now)[0], now, 0.0, *self._beside(windows, held))
+
+    def _beside(self, windows: Sequence[Window], held: StateSnapshot) -> tuple[Estimated, QualityReport | None]:
+        """Return what is evaluated beside drift: the performance without ground truth, and the constraints."""
+        quality = None if self._checker is None else self._checker.report_beside(windows, held.evidence)
+        return estimated(self._held_out, self.watched, windows), quality
 
     def _windows(self, held: StateSnapshot, now: float) -> list[Window]:
         policy, clock = self.options.policy, self.clock.now(held.latest_at, now)

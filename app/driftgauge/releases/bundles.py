@@ -6,15 +6,24 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from driftgauge.errors import BundleError, Reason, Refused
 
+EDITABLE: Final = "constraints.yaml"
+"""A file of a bundle that may be edited while the version stays the same."""
+
 
 def content_digest(bundle: Path) -> str:
-    """Return a digest of the names and the content of a bundle's files; BundleError if they cannot be read."""
+    """Return a digest of the names and the content of a bundle's files; BundleError if they cannot be read.
+
+    The constraints are left out.
+    """
     whole = hashlib.sha256()
     try:
         for path in sorted(Path(at, name) for at, _, names in os.walk(bundle) for name in names):
+            if path == bundle / EDITABLE:
+                continue
             with path.open("rb") as file:
                 own = hashlib.file_digest(file, "sha256").hexdigest()
             whole.update(f"{path.relative_to(bundle).as_posix()}\0{own}\n".encode("utf-8", "surrogateescape"))

@@ -30,6 +30,7 @@ from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringS
 from driftgauge.settings.outliers import OutlierSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
+from driftgauge.settings.quality import QualitySettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
 from driftgauge.settings.statistics import StatisticSettings
@@ -47,6 +48,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Thresholds": ThresholdSettings,
     "Statistic": StatisticSettings,
     "Outliers": OutlierSettings,
+    "Data quality": QualitySettings,
     "Ground truth": GroundTruthSettings,
     "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
@@ -62,6 +64,7 @@ PER_MODEL: Final = frozenset(
         *ThresholdSettings.model_fields,
         *StatisticSettings.model_fields,
         *OutlierSettings.model_fields,
+        *QualitySettings.model_fields,
         *GroundTruthSettings.model_fields,
         *PerformanceSettings.model_fields,
         *IngestionSettings.model_fields,
@@ -92,6 +95,7 @@ class Settings(
     PerformanceSettings,
     GroundTruthSettings,
     OutlierSettings,
+    QualitySettings,
     StatisticSettings,
     ThresholdSettings,
     MonitoringSettings,

@@ -18,9 +18,9 @@ def last(selector: str, options: MonitoringOptions) -> str:
     return f"last_over_time({selector}[{options.window}])"
 
 
-def asked(operation: str, series: str, options: MonitoringOptions) -> str:
-    """Return a query about an alert's own feature; `%s` stands for its labels."""
-    return _query(f"{operation}({series})", (*options.by, *MODEL_LABELS, "feature_name"))
+def asked(operation: str, series: str, options: MonitoringOptions, *more: str) -> str:
+    """Return a query about an alert's own feature; `%s` stands for its labels, of which there may be more."""
+    return _query(f"{operation}({series})", (*options.by, *MODEL_LABELS, "feature_name", *more))
 
 
 def owner(options: MonitoringOptions) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import UNSEEN, FloatArray, IntArray
+from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.quality.duplicates import row_hashes
 from driftgauge.drift.quality.items import Item, items_of, unchecked_domains
@@ -103,6 +104,10 @@ class Checker:
 
     def _distinct(self, rows: Rows) -> int:
         return len(np.unique(row_hashes(rows.values[:, self._features]))) if len(rows) else 0
+
+    def report_beside(self, windows: Sequence[Window], drift: Evidence) -> QualityReport:
+        """Return what windows say, with the budget and the autocorrelation times of the evidence of drift."""
+        return self.report(windows, drift.threshold / max(1, drift.watched), drift.tau)
 
     def report(
         self, windows: Sequence[Window], false_alarm_rows: float, tau: FloatArray | None = None

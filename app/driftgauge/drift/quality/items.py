@@ -56,10 +56,12 @@ class Item:
 
     def violation_in_words(self, column: ColumnConstraints) -> str:
         """Return what a value is that violates the constraint."""
+        lowest, highest = f"{column.lowest:.6g}", f"{column.highest:.6g}"
+        outside = f"below {lowest}" if column.maximum is None else f"above {highest}"
         words: dict[Kind, str] = {
             "completeness": "missing",
             "domain": f"not among the {len(column.domain or ())} allowed values",
-            "range": f"outside of {column.lowest:.6g} to {column.highest:.6g}",
+            "range": outside if None in (column.minimum, column.maximum) else f"outside of {lowest} to {highest}",
             "non_negative": "negative",
             "integrality": "not whole numbers",
             "max_length": f"longer than {column.max_length} characters",

@@ -71,6 +71,12 @@ class QualityReport:
         return sorted(found, key=lambda own: (-RANK[own.severity], -own.ratio))
 
     @property
+    def violated(self) -> list[ConstraintVerdict]:
+        """The verdicts on constraints that more rows violate than may, significant or not, worst first."""
+        found = [own for own in self.verdicts if own.severity is not None or own.ratio > own.allowed]
+        return sorted(found, key=lambda own: (-RANK[own.severity], -own.ratio))
+
+    @property
     def severity(self) -> Severity | None:
         """The highest severity."""
         worst = self.worst_first

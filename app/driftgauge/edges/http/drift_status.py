@@ -20,6 +20,7 @@ from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
 from driftgauge.edges.formats.performance import performance_json
+from driftgauge.edges.formats.quality import quality_json
 from driftgauge.edges.formats.references import references_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
@@ -155,6 +156,7 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
+        "quality": quality_json(monitor.last.quality),
         "release": release_json(beside.release),
         "performance": performance_json(beside.performance),
         "ingestion": beside.ingestion,

@@ -271,6 +271,7 @@ class ModelMonitoring:
             limits=self.limits,
             clients=_first(last.report.clients if watched else {}),
             estimated=last.estimated.windows if watched else {},
+            quality=last.quality if watched else None,
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
             ingest=self._ingest_facts(arrays),

@@ -146,6 +146,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
             logged=logged_of(await monitoring.log_facts(), facts),
         ),
         estimated=last.estimated,
+        quality=last.quality,
         performance=model.performance,
         rolling=facts.rolling,
         cohorts=[] if query.features else await cohorts_of(model),

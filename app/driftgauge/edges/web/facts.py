@@ -9,6 +9,7 @@ from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.quality.report import QualityReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
@@ -165,6 +166,8 @@ class PageFacts:
     """The sums of business outcomes by segment."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    quality: QualityReport | None = None
+    """What the windows say of constraints; None without them."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     releases: ReleasesFacts | None = None

@@ -15,6 +15,8 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.novelty.attach import with_novelty
 from driftgauge.drift.novelty.build import QUANTILE
+from driftgauge.drift.quality.constraints import Constraints
+from driftgauge.drift.quality.suggestion import suggest, table_facts
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
@@ -168,6 +170,11 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
     >>> driftgauge.create_baseline({"age": [31, 42, 57, 38] * 50, "country": ["DE", "FR", "DE", "NL"] * 50})
     <Baseline of 200 rows: 2 columns>
     """
+    return baseline_and_constraints(reference, options)[0]
+
+
+def baseline_and_constraints(reference: Any, options: BaselineOptions | None = None) -> tuple[Baseline, Constraints]:
+    """Build the baseline of a table alone, and the constraints that the table suggests; see `create_baseline`."""
     options = options or BaselineOptions()
     table = ordered(read_table(reference, [*stated_text(options), PREDICTION_CLASS]), options)
     hint = separator_hint(table.column_names) if is_csv(reference) else ""
@@ -181,7 +188,8 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
     columns = {
         name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
     }
-    return telling_outliers(measuring_length(baseline_with(columns, options, table), lengths), columns, options, table)
+    baseline = measuring_length(baseline_with(columns, options, table), lengths)
+    return telling_outliers(baseline, columns, options, table), suggest(baseline, table_facts(columns))
 
 
 def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:

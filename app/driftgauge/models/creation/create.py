@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from driftgauge.about import About
 from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import display, explain
+from driftgauge.drift.quality.constraints import Constraints
+from driftgauge.drift.quality.suggestion import suggest, table_facts
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BundleError
@@ -101,17 +103,17 @@ def create_bundle(
         loaded = loaded.with_classes(table.table, target, classes)
         table = replace(table, model=loaded)
     names = table.feature_names(features)
-    info, baseline = _described(table, names, name, version, log)
+    info, baseline, constraints = _described(table, names, name, version, log)
     foreign = loaded if isinstance(loaded, ForeignModel) else None
     builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
-    bundle = _built(builder, table, evaluation, names)
+    bundle = replace(_built(builder, table, evaluation, names), constraints=constraints)
     return write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
 
 
 def _described(
     reference: Reference, names: FeatureNames, name: str, version: str, log: Callable[[str], None]
-) -> tuple[BundleInfo, Baseline]:
-    """Describe the model, build the baseline of its features, and log what was found."""
+) -> tuple[BundleInfo, Baseline, Constraints]:
+    """Describe the model, build the baseline of its features with constraints, and log what was found."""
     features = reference.features(names)
     refuse_several_answers(reference.model, reference.table, names.names)
     columns = reference.columns(features)
@@ -119,7 +121,7 @@ def _described(
     info = _info(reference, features, name, version, as_frame=names.as_frame)
     for line in _log_lines(reference, names, columns, info):
         log(line)
-    return info, baseline
+    return info, baseline, suggest(baseline, table_facts(columns))
 
 
 def _built(builder: BundleBuilder, reference: Reference, evaluation: Any, names: FeatureNames) -> Bundle:

@@ -26,9 +26,22 @@ def quality() -> list[AnyPanel]:
             Text("Out of range", "Share of rows outside the reference's range, in sliding windows: the ten largest "
                  "columns. Bad: a rise from near 0: the model extrapolates.", RATIO),
             Query(largest(share("out_of_range")),
-                  "{{feature_name}}"), width=24, height=7, many=True,
+                  "{{feature_name}}"), width=12, height=7, many=True,
+        ),
+        lines(
+            Text("Violated constraints", "Share of rows that violate a constraint of constraints.yaml, in units of the "
+                 "warning threshold, in sliding windows: the ten largest. Bad: 1 and above.", NUMBER),
+            Query(_violated(), "{{feature_name}} {{constraint}}"), one, width=12, height=7, many=True,
+            empty="no constraints are checked",
         ),
     ]  # fmt: skip
+
+
+def _violated() -> str:
+    both = "feature_name, constraint"
+    limit = f'max by ({both}) (model_feature_constraint_violation_threshold_ratio{{{MODEL_IS}, severity="warning"}})'
+    ratio = f"max by ({both}, window) (model_feature_constraint_violation_ratio{{{MODEL_IS}}} {SLIDING})"
+    return largest(f"max by ({both}) ({ratio} / on ({both}) group_left () {limit})")
 
 
 def _relative(kind: str) -> str:

@@ -14,6 +14,7 @@ from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, 
 from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
+from driftgauge.edges.http.openapi.schemas_quality import Quality
 from driftgauge.edges.http.openapi.schemas_references import References
 from driftgauge.edges.http.openapi.schemas_versions import ReleaseSummary
 
@@ -215,6 +216,7 @@ class DriftStatus(Documented):
     prediction_class: ColumnSummary | Column | None = None
     prediction_outlier: ColumnSummary | Column | None = None
     estimated_performance: EstimatedPerformance
+    quality: Quality | None = Field(description="Violated constraints; null without `constraints.yaml`.")
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
     ingestion: IngestionSummary | None = Field(

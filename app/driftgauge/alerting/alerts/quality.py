@@ -1,0 +1,41 @@
+"""The alert on constraints: it follows the severity of each constraint's violations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftgauge.alerting.alerts.alert import FEATURE, Alert
+from driftgauge.alerting.alerts.templates import MODEL, asked
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.scope import Scope
+from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
+
+CONSTRAINT: Final = "constraint"
+_ON: Final = "{{ $labels.constraint }} on {{ with $labels.feature_name }}{{ . }}{{ else }}the rows{{ end }}"
+"""The constraint and its column; one on whole rows has none."""
+
+
+def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on constraints."""
+    ratio = f"last_over_time(model_feature_constraint_violation_ratio{{%s}}[{options.window}])"
+    share = asked("max", ratio, options, CONSTRAINT)
+    for severity in LIMITS:
+        yield Alert(
+            "ModelDataQuality",
+            severity,
+            _expr(options, severity),
+            options.hold,
+            f"The constraint {_ON} of {MODEL} is violated.",
+            f"More rows than in the reference of {MODEL} violate it{{{{ with {share} }}}}: "
+            "{{ . | first | value | humanizePercentage }} of a window{{ end }}. The status shows which, with examples.",
+            dashboard=FEATURE,
+            keeps=("model_name", "model_version", "feature_name"),
+        )
+
+
+def _expr(options: MonitoringOptions, severity: Limit) -> str:
+    """Return violations of at least a severity, on the replica where they are worst."""
+    scope, level = Scope(options.by), 1 + SEVERITIES.index(severity)
+    lasting = f"min_over_time(model_feature_constraint_severity[{options.window}])"
+    return f"max by ({scope.feature(CONSTRAINT)}) (\n  {lasting}\n  {scope.answering(options.window)}\n) >= {level}"

@@ -1,0 +1,39 @@
+"""What windows say of constraints, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from driftgauge.drift.quality.report import ConstraintVerdict, QualityReport
+from driftgauge.edges.formats.drift_status import timestamp
+
+
+def quality_json(report: QualityReport | None) -> dict[str, Any] | None:
+    """Return a report on constraints, worst first; None without constraints."""
+    if report is None:
+        return None
+    return {
+        "severity": report.severity,
+        "reason": report.reason,
+        "constraints": len(report.verdicts),
+        "evidence_threshold_log10": report.evidence_threshold_log10,
+        "violations": [_violation(verdict) for verdict in report.violated],
+        "notes": list(report.notes),
+    }
+
+
+def _violation(verdict: ConstraintVerdict) -> dict[str, Any]:
+    return {
+        "feature": verdict.feature,
+        "constraint": verdict.constraint,
+        "severity": verdict.severity,
+        "reason": verdict.reason,
+        "window": verdict.window,
+        "rows": verdict.rows,
+        "violations": verdict.violations,
+        "ratio": verdict.ratio,
+        "allowed_ratio": verdict.allowed,
+        "thresholds": dict(verdict.thresholds),
+        "evidence_log10": verdict.evidence_log10,
+        "examples": [{"value": own.value, "at": timestamp(own.at)} for own in verdict.examples],
+    }
