@@ -21,6 +21,7 @@ from driftgauge.metrics.facts import (
     WorkerFacts,
 )
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
+from driftgauge.metrics.quality_gauges import QUALITY_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.series import SHADOW_DIFFERENCE, SHADOW_ROWS, monitor_series
@@ -191,6 +192,7 @@ def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     """The declared series without those that ground truth, a rolling reference, a consumer or settings give."""
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
     sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *SIZE_GAUGES)}
+    sometimes |= {own.name for own in QUALITY_GAUGES}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

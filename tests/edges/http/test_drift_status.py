@@ -153,6 +153,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "references": None,
                 "release": None,
                 "ingestion": None,
+                "quality": None,
                 "labels": None,
                 "outcomes": {},
                 "news": None,

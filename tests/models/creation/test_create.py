@@ -26,6 +26,7 @@ from driftgauge.models.bundle import (
     Performance,
     load_bundle,
 )
+from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.predictor import Predictor, batch_of, check_samples
@@ -910,7 +911,7 @@ def test_overwriting_replaces_the_bundle_and_a_failure_keeps_the_old_one(tmp_pat
     assert load_bundle(tmp_path / "b").info.version == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(
-        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE]
+        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE, CONSTRAINTS_FILE]
     )
 
 
