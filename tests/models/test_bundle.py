@@ -31,6 +31,7 @@ from driftgauge.models.bundle import (
     read_info,
     strip_feature_names,
 )
+from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
 from driftgauge.models.model_file import load_model
 from driftgauge.models.predictor import batch_of
@@ -101,7 +102,9 @@ def test_a_bundle_reads_back_as_it_was_made(name: str, example_of: ExampleOf) ->
     assert again.baseline.hash == example.bundle.baseline.hash
     assert again.held_out == example.bundle.held_out
     held_out = () if example.bundle.held_out is None else (HELD_OUT_FILE,)
-    assert sorted(path.name for path in example.folder.iterdir()) == sorted((*FILES, LABELS_FILE, *held_out))
+    assert sorted(path.name for path in example.folder.iterdir()) == sorted(
+        (*FILES, CONSTRAINTS_FILE, LABELS_FILE, *held_out)
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from driftgauge.predictions.rows import MICROSECONDS, LoggedFeature, LoggedModel
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.truth_store import TruthStore
 
-from tests.monitors import small_baseline
+from tests.monitors import AWKWARD, small_baseline
 
 HOUR = COHORT_SECONDS
 START = 1_700_000_000.0 // HOUR * HOUR
@@ -41,7 +41,11 @@ MODEL = LoggedModel(
     "1",
     "binary",
     ("no", "yes"),
-    (LoggedFeature("age", "numeric"), LoggedFeature("flag", "numeric"), LoggedFeature("city", "categorical")),
+    (
+        LoggedFeature("age", "numeric"),
+        LoggedFeature("flag", "numeric"),
+        LoggedFeature("city", "categorical", ("north", "south", AWKWARD)),
+    ),
     "abc",
 )
 HELD = Held(20_000, {"accuracy": Estimate(0.75, 0.74, 0.76), "roc_auc": Estimate(0.83, 0.82, 0.84)})

@@ -12,8 +12,8 @@ from driftgauge.alerting.scope import Scope
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
 
 CONSTRAINT: Final = "constraint"
-_ON: Final = "{{ $labels.constraint }} on {{ with $labels.feature_name }}{{ . }}{{ else }}the rows{{ end }}"
-"""The constraint and its column; one on whole rows has none."""
+_ON: Final = "{{ with $labels.feature_name }}{{ . }}{{ else }}the rows{{ end }}"
+"""The column of a constraint; one on whole rows has none."""
 
 
 def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -26,8 +26,8 @@ def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             severity,
             _expr(options, severity),
             options.hold,
-            f"The constraint {_ON} of {MODEL} is violated.",
-            f"More rows than in the reference of {MODEL} violate it{{{{ with {share} }}}}: "
+            f"Rows of {MODEL} violate the constraint {{{{ $labels.constraint }}}}.",
+            f"It is a constraint on {_ON}, and more rows than in the reference violate it{{{{ with {share} }}}}: "
             "{{ . | first | value | humanizePercentage }} of a window{{ end }}. The status shows which, with examples.",
             dashboard=FEATURE,
             keeps=("model_name", "model_version", "feature_name"),
