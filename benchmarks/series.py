@@ -100,13 +100,15 @@ def current_rows(features: int, categorical: int, seed: int) -> FloatArray:
     return rows
 
 
-def size(features: int, categorical: int, windows: str, seed: int) -> Size:
-    """Measure a server with its default settings, or with these `metrics_windows`."""
+def size(features: int, categorical: int, windows: str, seed: int, *, quality: bool = True) -> Size:
+    """Measure a server with its default settings, or with these `metrics_windows`, with or without constraints."""
     given: dict[str, Any] = {"metrics_windows": tuple(windows.split(","))} if windows else {}
     with tempfile.TemporaryDirectory() as folder:
         bundle = bundle_of(features, categorical, seed, folder)
         app = create_app(
-            Settings(state_dir="memory", evaluation_wait_seconds=60, **given), bundle=bundle, clock=lambda: START
+            Settings(state_dir="memory", evaluation_wait_seconds=60, quality_enabled=quality, **given),
+            bundle=bundle,
+            clock=lambda: START,
         )
     rows = current_rows(features, categorical, seed)
     text, *statuses = asyncio.run(_answers(app, bundle, rows))
