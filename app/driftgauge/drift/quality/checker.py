@@ -50,7 +50,10 @@ class Checker:
     """Checks windows against constraints; it keeps nothing between two calls."""
 
     def __init__(self, baseline: Baseline, constraints: Constraints, options: QualityOptions | None = None) -> None:
-        """Check the columns of a baseline; constraints on other columns are not checked here."""
+        """Check the columns of a baseline; constraints on other columns are not checked here.
+
+        Windows may have further columns behind those of the baseline.
+        """
         self.baseline: Final = baseline
         self.constraints: Final = constraints
         self.options: Final = options or QualityOptions()
@@ -58,7 +61,7 @@ class Checker:
             item for item in items_of(constraints, baseline) if item.name not in self.options.ignored
         )
         self.has_duplicates: Final = constraints.duplicates < 1.0
-        self._features: Final = np.array([name not in RESERVED for name in baseline.names])
+        self._features: Final = np.flatnonzero([name not in RESERVED for name in baseline.names])
 
     def __len__(self) -> int:
         """Return how many constraints are checked."""
