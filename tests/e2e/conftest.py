@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
+import httpx
 import pytest
 
 
@@ -21,6 +22,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in {**given, "AWS_ENDPOINT_URL": address}.items():
         monkeypatch.setenv(name, value)
     system = s3fs.S3FileSystem(endpoint_url=address, skip_instance_cache=True)
+    httpx.post(f"{address}/moto-api/reset").raise_for_status()  # servers of one process share their buckets
     system.mkdir("bucket")
     yield system
     server.stop()

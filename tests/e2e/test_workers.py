@@ -133,7 +133,7 @@ def test_a_change_of_the_number_of_workers_and_restarts_keep_counts_and_windows(
         [
             *(f"{slot}.{kind}" for slot in range(3) for kind in ("lock", "log")),
             *("checkpoint.state", "evaluation.lock", "history.state"),
-            *("shared-performance.json", "shared-performance.lock"),
+            *("shared-labels.json", "shared-labels.lock", "shared-performance.json", "shared-performance.lock"),
         ]
     )
 

@@ -70,7 +70,7 @@ def test_workers_killed_at_random_under_load_lose_nothing_that_was_answered(bund
         assert missing <= KILLS * load.clients  # those of one turn of the event loop, at most one a client
         names = {path.name for path in (tmp_path / "state" / "coin" / "1").iterdir()}
         slots = {f"{slot}.{kind}" for slot in range(6) for kind in ("log", "lock")}
-        shared = {"shared-performance.json", "shared-performance.lock"}
+        shared = {f"shared-{part}.{kind}" for part in ("labels", "performance") for kind in ("json", "lock")}
         assert names <= slots | shared | {"checkpoint.state", "history.state", "evaluation.lock"}
         stop(running)
     assert_evidence_is_a_recount(bundle, tmp_path / "state")
