@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
+from driftgauge.common.fork_gate import ForkGate
 from driftgauge.common.private_files import make_private, opened
 from driftgauge.errors import PredictionLogAway, PredictionLogDamaged, PredictionLogError, PredictionLogReplaced
 from driftgauge.predictions.generations import days_of, is_damage, is_replaced
@@ -105,17 +106,34 @@ def open_postgres(url: str) -> Engine:
 _WRONG_URL: Final = "prediction_log_url: give a URL such as postgresql://user:password@host/database"
 
 
+FORKS: Final = ForkGate()
+"""A child that is forked within a transaction takes its locks for those of a connection that never ends.
+
+The locks of SQLite belong to the process, and so does this.
+"""
+os.register_at_fork(
+    before=FORKS.before_fork,
+    after_in_parent=FORKS.after_fork_in_parent,
+    after_in_child=FORKS.after_fork_in_child,
+)
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Run a transaction that writes; PredictionLogError if the database fails."""
-    with explained(engine), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+    with (
+        FORKS.passing(),
+        explained(engine),
+        engine.connect().execution_options(**{_WRITES: True}) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Run a transaction that reads; PredictionLogError if the database fails."""
-    with explained(engine), engine.connect() as connection, connection.begin():
+    with FORKS.passing(), explained(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
