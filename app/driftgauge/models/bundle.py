@@ -251,11 +251,11 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     baseline = read_baseline(folder / BASELINE_FILE)
     check_features(info, baseline)
     model = load_from(folder, info.model, trusted_types)
-    nameless = info.model.format == "sklearn" and info.input == "matrix"
+    if info.model.format == "sklearn" and info.input == "matrix":
+        model = strip_feature_names(model)
     labels = read_baseline(folder / LABELS_FILE) if (folder / LABELS_FILE).exists() else None
-    model = strip_feature_names(model) if nameless else model
-    constraints = constraints_file.of_baseline(folder / BASELINE_FILE, baseline)
-    return Bundle(info, model, belonging_to(info, baseline), labels, held_out_file.read(folder), constraints)
+    held_out, constraints = held_out_file.read(folder), constraints_file.of_baseline(folder / BASELINE_FILE, baseline)
+    return Bundle(info, model, belonging_to(info, baseline), labels, held_out, constraints)
 
 
 def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:

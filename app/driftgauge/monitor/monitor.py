@@ -36,6 +36,7 @@ from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.monitor.history import VerdictHistory
 from driftgauge.monitor.room import InlineRoom, Room
+from driftgauge.monitor.traffic import keep_traffic, take_over
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.files import LOCK_SECONDS
 from driftgauge.state.shape import StateShape
@@ -150,30 +151,6 @@ class ColumnMonitor:
         self._has_begun = False
         self._last = self._initial(now)
 
-    def _take_over(self) -> None:
-        """Begin with what earlier versions knew of the rows of the columns, unless rows of this one have come.
-
-        The caller holds the lock.
-        """
-        self._has_begun = True
-        live = self.store.root.progress.evidence.live
-        if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
-            return
-        try:
-            self.store.begin_with(self._traffic.taken_over(live, self.watched.names))
-        except (OSError, ValueError) as error:
-            self.store.note(f"{error}; autocorrelation is measured from the start")
-
-    def _keep_traffic(self) -> None:
-        """Keep what is known of the rows of the columns for later versions. The caller holds the lock."""
-        live = self.store.root.progress.evidence.live
-        if self._traffic is None or live is None or not self.store.is_persistent:
-            return
-        try:
-            self._traffic.keep(live, self.watched.names)
-        except OSError as error:
-            self.store.note(f"autocorrelation is not kept for the next version: {error}")
-
     @property
     def last(self) -> Evaluation:
         """The latest evaluation; there is always one."""
@@ -254,7 +231,9 @@ class ColumnMonitor:
 
     def _catch_up(self, now: float) -> None:
         if not self._has_begun:
-            self._take_over()
+            self._has_begun = True
+            if self._traffic is not None:
+                take_over(self.store, self._traffic, self.watched.names)
         limit = self.clock.limit(now)
         for _ in range(_MOST_ROUNDS):
             pending = self.store.pending(limit, now)
@@ -310,7 +289,8 @@ class ColumnMonitor:
         if (before.rows, before.clock) == (seen.rows, seen.clock):
             self.store.keep(Latches(carried.latched, held.observed, now), now)
             self.history.keep(report)
-        self._keep_traffic()
+        if self._traffic is not None:
+            keep_traffic(self.store, self._traffic, self.watched.names)
         self.store.fold(now - self._needed_seconds)
 
     def _initial(self, now: float) -> Evaluation:

@@ -1,9 +1,9 @@
 """Evidence that more rows violate a constraint than in the reference, within a budget of false alarms.
 
-Evidence is the negative logarithm of a binomial tail: how rarely a window would hold so many violations if the share
-were that of the reference. With a threshold of 2 A C, for C constraints in all windows, a row at random is the last of
-a window with false evidence with probability 1 / (2 A) at most. So at least A rows pass on average until a false
-alarm, however often the windows are looked at (the union bound; Markov's inequality).
+Evidence is the negative logarithm of a binomial tail: the probability of at least the observed violations if the share
+is that of the reference. The threshold is 2 A C for C constraints in all windows. Then the window that ends at a given
+row has false evidence with probability 1 / (2 A) at most. By the union bound a false alarm comes within k rows with
+probability k / (2 A) at most, and so after A rows on average at the earliest, however often windows are evaluated.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from driftgauge.drift.bins import FloatArray
 BOUND_LEVEL: Final = 1e-4
 """Probability that the reference's true share lies above its bound (Clopper and Pearson)."""
 LEAST_TAIL: Final = 1e-300
-"""Smallest tail that is told apart; evidence is at most 300."""
+"""Smallest tail; evidence is at most 300."""
 
 
 def share_bound(violations: FloatArray, rows: FloatArray, tau: FloatArray) -> FloatArray:
-    """Return the upper confidence bound of a share that so many rows of a reference have; all of shape [constraints].
+    """Return the upper confidence bounds of the reference's shares of violations; all of shape [constraints].
 
     `tau` are the autocorrelation times: a reference holds rows / tau independent ones.
     """
@@ -32,7 +32,7 @@ def share_bound(violations: FloatArray, rows: FloatArray, tau: FloatArray) -> Fl
 
 
 def evidence(violations: FloatArray, rows: float, expected: FloatArray, tau: FloatArray) -> FloatArray:
-    """Return the evidence of windows of so many rows, shape [constraints] as each argument but `rows`."""
+    """Return the evidence in a window of `rows` rows; the result and the other arguments have shape [constraints]."""
     found, total = violations / tau, np.maximum(rows / tau, violations / tau)
     with np.errstate(invalid="ignore"):
         tail = betainc(np.maximum(found, 1e-9), total - found + 1.0, np.clip(expected, 0.0, 1.0))
@@ -41,5 +41,5 @@ def evidence(violations: FloatArray, rows: float, expected: FloatArray, tau: Flo
 
 
 def threshold_log10(false_alarm_rows: float, constraints: int) -> float:
-    """Return the evidence from which so many constraints in all windows together are significant."""
+    """Return the evidence at which a violation is significant; `constraints` are those of all windows together."""
     return float(np.log10(2.0 * false_alarm_rows * max(1, constraints)))

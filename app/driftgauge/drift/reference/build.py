@@ -64,15 +64,7 @@ def build_baseline(
         raise BaselineError("the reference has no columns: name at least one feature")
     fixed = fixed_bins or {}
     columns, cells = zip(*(_column(name, data, fixed.get(name)) for name, data in table.items()), strict=True)
-    rows = columns[0].rows
-    uneven = [column.name for column in columns if column.rows != rows]
-    if uneven:
-        raise BaselineError(
-            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; "
-            "all columns of a table must have the same length"
-        )
-    if rows == 0:
-        raise BaselineError("the reference has no rows: a baseline needs at least one")
+    rows = _rows_of(columns)
     baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
     codes = _codes(baseline.binner, cells)
     baseline = _with_correlations(baseline, codes)
@@ -93,6 +85,20 @@ def build_baseline(
             columns=tuple(replace(own, expected_sizes=known) for own, known in zip(columns, sized, strict=True)),
         )
     return _with_dependence(baseline, codes, hours)
+
+
+def _rows_of(columns: Sequence[ColumnBaseline]) -> int:
+    """Return the number of rows; BaselineError for columns of several lengths, or without rows."""
+    rows = columns[0].rows
+    uneven = [column.name for column in columns if column.rows != rows]
+    if uneven:
+        raise BaselineError(
+            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; "
+            "all columns of a table must have the same length"
+        )
+    if rows == 0:
+        raise BaselineError("the reference has no rows: a baseline needs at least one")
+    return rows
 
 
 def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray) -> Baseline:

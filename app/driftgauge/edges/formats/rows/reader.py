@@ -121,9 +121,7 @@ class RowReader:
                     return quick
             return self._columns(rows, prediction, prediction_class)
 
-    def lists(
-        self, rows: Sequence[Sequence[Any]] | FloatArray, scores: Sequence[Any], classes: Sequence[Any]
-    ) -> FloatArray:
+    def lists(self, rows: Sequence[Any] | FloatArray, scores: Sequence[Any], classes: Sequence[Any]) -> FloatArray:
         """Return the monitored values of lists of features in the baseline's order, all of the right length.
 
         A matrix holds no infinite numbers. There is one score and one class for each, used if the baseline has such a
