@@ -42,7 +42,7 @@ def _live(rows: int = 1_000, seed: int = 1) -> tuple[FloatArray, FloatArray, lis
 
 TABLE = _table()
 BASELINE = build_baseline(TABLE, created="2026-01-01T00:00:00Z")
-CONSTRAINTS = suggest(BASELINE, table_facts(TABLE))
+CONSTRAINTS = suggest(BASELINE, table_facts(TABLE, BASELINE))
 
 
 def _report(
@@ -138,7 +138,7 @@ def test_a_small_share_is_information_from_its_evidence_on() -> None:
     baseline = build_baseline(table, created="2026-01-01T00:00:00Z")
     age = _live(10_000)[0]
     age[:60] = 900.0
-    checker = Checker(baseline, suggest(baseline, table_facts(table)))
+    checker = Checker(baseline, suggest(baseline, table_facts(table, baseline)))
     report = checker.report(windows_of(baseline, (age,), (1_000, 10_000)), 1e6)
     assert (report.severity, report.worst_first[0].ratio) == ("info", 0.006)
 
@@ -155,6 +155,37 @@ def test_duplicates_are_rows_that_are_equal_to_an_earlier_one() -> None:
     found = _of(report, None, "duplicates")
     assert (found.violations, found.severity) == (990, "critical")
     assert found.reason == "990 of the last 1,000 rows are equal to an earlier one; a share of 0.119 is allowed."
+
+
+def _report_on_the_same(table: Table, live: Table, windows: tuple[int, ...]) -> QualityReport:
+    baseline = build_baseline(table, created="2026-01-01T00:00:00Z")
+    checker = Checker(baseline, suggest(baseline, table_facts(table, baseline)))
+    cells = [
+        own if isinstance(own, np.ndarray) else [own.names[code] if code >= 0 else None for code in own.codes.tolist()]
+        for own in live.values()
+    ]
+    return checker.report(windows_of(baseline, cells, windows), 1e6)
+
+
+def test_rare_categories_of_the_same_distribution_are_no_duplicates() -> None:
+    def table(seed: int) -> Table:
+        codes = np.random.default_rng(seed).integers(-1, 900, 2_000)
+        return {"id": Categories(codes, tuple(f"id {i}" for i in range(900))), "flag": (codes % 2).astype(np.float64)}
+
+    report = _report_on_the_same(table(0), table(1), (1_000, 2_000))
+    assert report.severity is None
+    assert report.constraints.duplicates == 1.0  # all of them are in one bin
+
+
+def test_a_larger_window_than_the_reference_has_no_more_duplicates() -> None:
+    def table(rows: int, seed: int) -> Table:
+        return {"x": np.random.default_rng(seed).integers(0, 1_000, rows).astype(np.float64)}
+
+    report = _report_on_the_same(table(500, 0), table(10_000, 1), (1_000, 10_000))
+    found = _of(report, None, "duplicates")
+    assert report.severity is None
+    assert (found.rows, found.ratio) == (500, pytest.approx(0.21, abs=0.05))
+    assert report.ratios["10000"][-1] == found.ratio
 
 
 def test_no_value_of_a_redacted_column_is_shown() -> None:

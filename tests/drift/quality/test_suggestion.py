@@ -15,7 +15,7 @@ ROWS = 400
 def _suggested(data: object, *, of_table: bool = True) -> ColumnConstraints:
     table: Table = {"x": data}  # type: ignore[dict-item]
     baseline = build_baseline(table, created="2026-01-01T00:00:00Z")
-    return suggest(baseline, table_facts(table) if of_table else None).columns[0]
+    return suggest(baseline, table_facts(table, baseline) if of_table else None).columns[0]
 
 
 def test_numbers_have_the_range_of_the_reference_with_a_margin() -> None:
@@ -78,7 +78,7 @@ def test_all_features_are_required_and_scores_have_no_constraints() -> None:
 def test_more_duplicates_than_in_the_reference_are_allowed_up_to_a_margin() -> None:
     table: Table = {"x": (np.arange(ROWS) // 2).astype(np.float64)}
     baseline = build_baseline(table, created="2026-01-01T00:00:00Z")
-    assert suggest(baseline, table_facts(table)).duplicates == 0.6
+    assert suggest(baseline, table_facts(table, baseline)).duplicates == 0.6
     assert suggest(baseline).duplicates == 1.0
 
 

@@ -46,6 +46,19 @@ class QualityOptions:
         return cls(frozenset(policy.ignored), silent, frozenset(redacted), has_examples)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What windows have of each constraint, by the window's name; arrays have shape [constraints]."""
+
+    found: Mapping[str, FloatArray]
+    """Rows that violate it."""
+    checked: Mapping[str, FloatArray]
+    """Rows that were checked."""
+    ratios: Mapping[str, FloatArray]
+    weights: Mapping[str, FloatArray]
+    """Evidence of sliding windows."""
+
+
 class Checker:
     """Checks windows against constraints; it keeps nothing between two calls."""
 
@@ -61,6 +74,8 @@ class Checker:
             item for item in items_of(constraints, baseline) if item.name not in self.options.ignored
         )
         self.has_duplicates: Final = constraints.duplicates < 1.0
+        # The share of duplicates grows with the rows, so that more of them than the reference had say nothing.
+        self._most_compared: Final = baseline.rows
         self._features: Final = np.flatnonzero([name not in RESERVED for name in baseline.names])
 
     def __len__(self) -> int:
@@ -91,7 +106,7 @@ class Checker:
         return expected
 
     def violations(self, window: Window) -> FloatArray:
-        """Return how many rows of a window violate each constraint, shape [constraints].
+        """Return how many of the checked rows of a window violate each constraint, shape [constraints].
 
         NaN where the window does not have the rows themselves, and bins do not tell.
         """
@@ -102,11 +117,16 @@ class Checker:
             elif window.sample is not None:
                 found[place] = np.count_nonzero(item.violated(window.sample.by_column[item.index]))
         if self.has_duplicates and window.sample is not None:
-            found[-1] = window.rows - self._distinct(window.sample)
+            newest = window.sample.newest(self._most_compared)
+            found[-1] = len(newest) - len(np.unique(row_hashes(newest.values[:, self._features])))
         return found
 
-    def _distinct(self, rows: Rows) -> int:
-        return len(np.unique(row_hashes(rows.values[:, self._features]))) if len(rows) else 0
+    def _checked(self, window: Window) -> FloatArray:
+        """Return how many of a window's rows are checked for each constraint, shape [constraints]."""
+        rows = np.full(len(self), float(window.rows))
+        if self.has_duplicates and window.sample is not None:
+            rows[-1] = min(len(window.sample), self._most_compared)
+        return rows
 
     def report_beside(self, windows: Sequence[Window], drift: Evidence) -> QualityReport:
         """Return what windows say, with the budget and the autocorrelation times of the evidence of drift."""
@@ -128,29 +148,33 @@ class Checker:
             own_tau[: len(self.items)] = np.maximum(
                 tau[[item.index for item in self.items]], own_tau[: len(self.items)]
             )
-        weights = {w.name: evidence(found[w.name], float(w.rows), self._expected, own_tau) for w in sliding}
-        ratios = {w.name: found[w.name] / w.rows if w.rows else np.full(len(self), np.nan) for w in windows}
-        verdicts = tuple(self._verdict(place, sliding, found, weights, limit) for place in range(len(self)))
+        checked = {window.name: self._checked(window) for window in windows}
+        weights = {w.name: evidence(found[w.name], checked[w.name], self._expected, own_tau) for w in sliding}
+        with np.errstate(invalid="ignore"):
+            ratios = {name: found[name] / rows for name, rows in checked.items()}
+        seen = _Seen(found, checked, ratios, weights)
+        verdicts = tuple(self._verdict(place, sliding, seen, limit) for place in range(len(self)))
         return QualityReport(self.constraints, self.items, verdicts, ratios, limit, tuple(self._notes()))
 
     def _verdict(
         self,
         place: int,
         windows: Sequence[Window],
-        found: Mapping[str, FloatArray],
-        weights: Mapping[str, FloatArray],
+        seen: _Seen,
         limit: float,
     ) -> ConstraintVerdict:
-        significant = [own for own in windows if weights[own.name][place] >= limit]
-        window = max(
-            significant or windows,
-            key=lambda own: (found[own.name][place] / max(1, own.rows), weights[own.name][place], own.rows),
-        )
+        significant = [own for own in windows if seen.weights[own.name][place] >= limit]
+
+        def worst(own: Window) -> tuple[float, float, int]:
+            return float(np.nan_to_num(seen.ratios[own.name][place])), seen.weights[own.name][place], own.rows
+
+        window = max(significant or windows, key=worst)
         item = self.items[place] if place < len(self.items) else None
-        violations, weight = int(found[window.name][place]), float(weights[window.name][place])
+        violations, weight = int(seen.found[window.name][place]), float(seen.weights[window.name][place])
+        rows = int(seen.checked[window.name][place])
         allowed = float(self.allowed[place])
         thresholds = limits(allowed, self.constraints)
-        ratio = violations / window.rows if window.rows else 0.0
+        ratio = violations / rows if rows else 0.0
         severity: Severity | None = None
         if weight >= limit:
             severity = next((own for own in ("critical", "warning") if ratio >= thresholds[own]), "info")
@@ -162,17 +186,17 @@ class Checker:
             constraint=DUPLICATES if item is None else item.kind,
             severity=severity,
             window=window.name,
-            rows=window.rows,
+            rows=rows,
             violations=violations,
             allowed=allowed,
             thresholds=thresholds,
             evidence_log10=weight,
-            reason=self._reason(item, violations, window, examples),
+            reason=self._reason(item, violations, rows, examples),
             examples=examples,
         )
 
-    def _reason(self, item: Item | None, violations: int, window: Window, examples: Sequence[Example]) -> str:
-        share = f"{violations:,} of the last {window.rows:,} rows"
+    def _reason(self, item: Item | None, violations: int, rows: int, examples: Sequence[Example]) -> str:
+        share = f"{violations:,} of the last {rows:,} rows"
         if item is None:
             allowed = f"{self.constraints.duplicates:.4g}"
             return f"{share} are equal to an earlier one; a share of {allowed} is allowed."

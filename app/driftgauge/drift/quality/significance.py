@@ -31,8 +31,8 @@ def share_bound(violations: FloatArray, rows: FloatArray, tau: FloatArray) -> Fl
     return np.minimum(np.where(violations >= rows, 1.0, bound), 1.0)
 
 
-def evidence(violations: FloatArray, rows: float, expected: FloatArray, tau: FloatArray) -> FloatArray:
-    """Return the evidence in a window of `rows` rows; the result and the other arguments have shape [constraints]."""
+def evidence(violations: FloatArray, rows: FloatArray | float, expected: FloatArray, tau: FloatArray) -> FloatArray:
+    """Return the evidence in a window of which `rows` rows were checked; all have shape [constraints]."""
     found, total = violations / tau, np.maximum(rows / tau, violations / tau)
     with np.errstate(invalid="ignore"):
         tail = betainc(np.maximum(found, 1e-9), total - found + 1.0, np.clip(expected, 0.0, 1.0))

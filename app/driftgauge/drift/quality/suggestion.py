@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import MISSING, FloatArray
+from driftgauge.drift.bins import MISSING, Bins, FloatArray
 from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.quality.duplicates import duplicate_share
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
@@ -47,10 +47,11 @@ class TableFacts:
     """Share of rows that are equal to an earlier one; None where it was not counted."""
 
 
-def table_facts(table: Table) -> TableFacts:
-    """Return what a table says of its columns and rows."""
+def table_facts(table: Table, baseline: Baseline) -> TableFacts:
+    """Return what a table says of its columns and rows; its rows are compared as a monitor observes them."""
     facts = {name: _facts(data) for name, data in table.items()}
-    return TableFacts(facts, duplicate_share([_cells(data) for data in table.values()]))
+    features = [column for column in baseline.columns if column.name not in RESERVED]
+    return TableFacts(facts, duplicate_share([_observed(table[own.name], own.bins) for own in features]))
 
 
 def suggest(baseline: Baseline, facts: TableFacts | None = None) -> Constraints:
@@ -117,8 +118,9 @@ def _facts_of(column: ColumnBaseline) -> ColumnFacts:
     return ColumnFacts(is_integral=integral, completeness=completeness)
 
 
-def _cells(data: FloatArray | Categories) -> FloatArray:
-    return np.where(data.codes < 0, np.nan, data.codes) if isinstance(data, Categories) else data
+def _observed(data: FloatArray | Categories, bins: Bins) -> FloatArray:
+    """Return the cells of a column as a monitor has them: rare categories are one value."""
+    return bins.encode((*data.names, None))[data.codes] if isinstance(data, Categories) else data
 
 
 def _share(part: int, rows: int) -> float:

@@ -189,7 +189,7 @@ def baseline_and_constraints(reference: Any, options: BaselineOptions | None = N
         name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
     }
     baseline = measuring_length(baseline_with(columns, options, table), lengths)
-    return telling_outliers(baseline, columns, options, table), suggest(baseline, table_facts(columns))
+    return telling_outliers(baseline, columns, options, table), suggest(baseline, table_facts(columns, baseline))
 
 
 def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:

@@ -121,7 +121,7 @@ def _described(
     info = _info(reference, features, name, version, as_frame=names.as_frame)
     for line in _log_lines(reference, names, columns, info):
         log(line)
-    return info, baseline, suggest(baseline, table_facts(columns))
+    return info, baseline, suggest(baseline, table_facts(columns, baseline))
 
 
 def _built(builder: BundleBuilder, reference: Reference, evaluation: Any, names: FeatureNames) -> Bundle:
