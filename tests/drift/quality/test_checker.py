@@ -231,6 +231,22 @@ def test_a_range_that_the_reference_itself_leaves_is_expected_to_be_left() -> No
     assert _report(_live(), narrow.constraints).severity is None
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_numbers_of_the_reference_are_expected(value: float) -> None:
+    def table(seed: int) -> Table:
+        rng = np.random.default_rng(seed)
+        return {"x": np.where(rng.random(2_000) < 0.3, value, rng.normal(size=2_000))}
+
+    assert _report_on_the_same(table(0), table(1), (1_000, 2_000)).severity is None
+
+
+def test_missing_values_of_the_reference_leave_no_range() -> None:
+    values = np.where(np.arange(4_000) % 2 == 0, np.nan, np.arange(4_000.0))
+    baseline = build_baseline({"x": values}, created="2026-01-01T00:00:00Z")
+    checker = Checker(baseline, _with(ColumnConstraints("x", "fractional", maximum=1_999.5)))
+    assert checker.items[0].reference == pytest.approx(1_000, abs=4)
+
+
 def test_of_a_time_window_without_its_rows_bins_tell_what_they_can() -> None:
     age, income, country = _live()
     country[:100] = ["XX"] * 100

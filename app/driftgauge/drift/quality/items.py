@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from driftgauge.drift.bins import MISSING, OTHER, UNSEEN, BoolArray, FloatArray
+from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, BoolArray, FloatArray
 from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
@@ -98,7 +98,10 @@ def _items(index: int, own: ColumnConstraints, column: ColumnBaseline) -> Iterat
         quantiles = np.array(column.quantiles)
         inside = column.min >= lowest and column.max <= highest  # of a column without values neither is
         share = 0.0 if inside or not quantiles.size else float(item.violated(quantiles).mean())
-        return Item(index, own.name, kind, 0.0, share * column.rows, column.rows, lowest=lowest, highest=highest)
+        violated = share * sum(column.counts[column.bins.ordinary])
+        violated += column.counts[column.bins.special[ABOVE]] * math.isfinite(highest)
+        violated += column.counts[column.bins.special[BELOW]] * math.isfinite(lowest)
+        return Item(index, own.name, kind, 0.0, violated, column.rows, lowest=lowest, highest=highest)
 
     if own.completeness > 0.0:
         yield binned("completeness", [column.bins.special[MISSING]], 1.0 - own.completeness)
