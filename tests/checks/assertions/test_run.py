@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from driftgauge.checks.assertions.functions import STATISTICS
+from driftgauge.checks.assertions.run import run_suite
 from driftgauge.checks.assertions.suite import SuiteError, suite
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.reference import reference_of
 from driftgauge.checks.table import check
 from driftgauge.errors import TableError
 from sklearn import metrics
@@ -74,6 +76,28 @@ def test_periods_are_windows_of_their_own(tmp_path: Path) -> None:
     assert [(one.window, one.value) for one in without.outcomes] == [
         (one.window, one.value) for one in report.outcomes if one.assertion.text != "psi(age) < 0.2"
     ]
+
+
+@pytest.mark.parametrize(("every", "drifted"), [("30d", [1.0]), ("1d", [0.0, 1.0, 1.0]), (None, [0.0, 1.0, 1.0])])
+def test_the_rows_of_all_tables_are_compared(every: str | None, drifted: list[float], tmp_path: Path) -> None:
+    found = days([40.0, 70.0, 70.0])
+    days_of = found["at"] // 86_400
+    tables = [parquet_of(found[days_of == day], tmp_path / f"{day:g}") for day in days_of.unique()]
+    options = CheckOptions(time="at", every=every)
+    report = run_suite(suite("drifted(age) == 0"), tables, reference_of(small_baseline()), options, START)
+    assert [one.value for one in report.outcomes] == drifted
+    assert report.comparison is not None
+    assert sum(window.report.main.rows for window in report.comparison.windows) == len(found)
+
+
+@pytest.mark.parametrize("every", ["1d", None])
+def test_tables_of_one_day_and_those_without_rows_are_windows_of_their_own(every: str | None, tmp_path: Path) -> None:
+    found = days([40.0, 70.0])
+    parts = [found.head(500), found.head(0), found[500:1_000], found[1_000:]]
+    tables = [parquet_of(part, tmp_path / str(index)) for index, part in enumerate(parts)]
+    options = CheckOptions(time="at", every=every)
+    report = run_suite(suite("drifted(age) == 0"), tables, reference_of(small_baseline()), options, START)
+    assert [one.value for one in report.outcomes] == ([0.0, 1.0] if every else [0.0, None, 0.0, 1.0])
 
 
 def test_rows_that_go_back_to_an_earlier_period_are_refused(tmp_path: Path) -> None:

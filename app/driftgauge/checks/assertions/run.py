@@ -39,19 +39,17 @@ def run_suite(
     problems = list(_problems(suite, opened, reference, options))
     if problems:
         raise SuiteError(problems)
-    measured = _measured(suite, opened, options)
+    reader = _reader(suite, opened, options)
+    measured = [WindowValues(window) for window in reader.windows()]
     is_history = options.every is not None or len(tables) > 1
-    filled = [table for table, window in zip(tables, measured, strict=False) if options.every or window.rows]
     comparison = None
-    if reference is not None and filled:
-        found = Check(reference.baseline, filled, options, reference.scorer).report(now)
+    verdicts: dict[str, WindowVerdict] = {}
+    if reference is not None and reader.filled:
+        found = Check(reference.baseline, reader.filled, options, reference.scorer).report(now)
         comparison = CheckReport(found.windows, found.baseline, is_history, found.held_out, found.remarks)
-    verdicts = iter(() if comparison is None else comparison.windows)
-    outcomes = [
-        outcome
-        for window in measured
-        for outcome in _outcomes(suite, window, next(verdicts, None) if window.rows else None)
-    ]
+        names = [window.name for window in measured if window.rows]
+        verdicts = dict(zip(names, comparison.windows, strict=True))
+    outcomes = [outcome for window in measured for outcome in _outcomes(suite, window, verdicts.get(window.name))]
     return SuiteReport(tuple(outcomes), suite.name, comparison, is_history)
 
 
@@ -119,7 +117,8 @@ class WindowValues:
         self.values = window.measured()
 
 
-def _measured(suite: Suite, tables: Sequence[TableSource], options: CheckOptions) -> list[WindowValues]:
+def _reader(suite: Suite, tables: Sequence[TableSource], options: CheckOptions) -> MeasuredWindows:
+    """Return the reader of what is measured without a comparison."""
     own = [one for one in suite.assertions if one.function.group != "Drift"]
     own = [one for one in own if one.function.group != "Performance" or suite.truth.label is not None]
 
@@ -128,8 +127,7 @@ def _measured(suite: Suite, tables: Sequence[TableSource], options: CheckOptions
         return {_key(one): one.function.make(facts, one.arguments) for one in own if one.function.make}
 
     columns = [name for one in own for name in _columns(one, suite, tables)]
-    reader = MeasuredWindows(tables, list(dict.fromkeys(columns)), options, make)
-    return [WindowValues(window) for window in reader.windows()]
+    return MeasuredWindows(tables, list(dict.fromkeys(columns)), options, make)
 
 
 def _columns(one: Assertion, suite: Suite, tables: Sequence[TableSource]) -> Iterator[str]:

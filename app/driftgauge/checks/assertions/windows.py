@@ -86,6 +86,8 @@ class MeasuredWindows:
         self._options = options
         self._make = make
         self._is_history = options.every is not None or len(tables) > 1
+        self.filled: Final[list[TableSource]] = []
+        """The tables that were read and have rows."""
 
     def windows(self) -> Iterator[WindowMeasures]:
         """Yield each window once all of its rows are read; a table without rows is one too."""
@@ -118,13 +120,17 @@ class MeasuredWindows:
     def _parts(self, table: TableSource) -> Iterator[tuple[Cells, IntArray]]:
         """Yield the rows of a table with their periods."""
         time, period = self._options.time, self._options.period
+        rows = 0
         own = [name for name in self._columns if name in table.column_names]
         timed = [time] if time is not None and period is not None else []
         for part in table.parts(list(dict.fromkeys([*own, *timed])) or list(table.column_names[:1])):
             periods = np.zeros(part.table.num_rows, dtype=np.int64)
             if time is not None and period is not None:
                 periods = np.floor(as_seconds(part.table[time], time) / period.seconds).astype(np.int64)
+            rows += part.table.num_rows
             yield Cells.of(part), periods
+        if rows:
+            self.filled.append(table)
 
 
 def _runs(periods: IntArray) -> Iterator[slice]:
