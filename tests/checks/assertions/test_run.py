@@ -100,6 +100,22 @@ def test_tables_of_one_day_and_those_without_rows_are_windows_of_their_own(every
     assert [one.value for one in report.outcomes] == ([0.0, 1.0] if every else [0.0, None, 0.0, 1.0])
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ""])
+def test_periods_of_a_table_without_rows_fail_what_they_cannot_hold(ending: str, tmp_path: Path) -> None:
+    found = days([40.0]).head(0)
+    path = tmp_path / f"empty{ending}"
+    if ending == ".csv":
+        found.to_csv(path, index=False)
+    elif ending:
+        found.to_parquet(path)
+    options = CheckOptions(time="at", every="1d")
+    report = suite("rows >= 1", "mean(age) < 50", "drifted(age) == 0").run(
+        path if ending else found, small_baseline(), options
+    )
+    assert [one.window for one in report.failed] == ["empty" if ending else "table"] * 3
+    assert [one.reason for one in report.failed][::2] == ["it is 0", "the table has no rows to compare"]
+
+
 def test_rows_that_go_back_to_an_earlier_period_are_refused(tmp_path: Path) -> None:
     path = parquet_of(days([40.0, 40.0]).iloc[::-1], tmp_path / "days")
     with pytest.raises(

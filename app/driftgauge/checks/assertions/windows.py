@@ -90,7 +90,10 @@ class MeasuredWindows:
         """The tables that were read and have rows."""
 
     def windows(self) -> Iterator[WindowMeasures]:
-        """Yield each window once all of its rows are read; a table without rows is one too."""
+        """Yield each window once all of its rows are read.
+
+        A table without rows is one too; of periods, there is one without rows if no table has any.
+        """
         if self._options.period is not None:
             yield from self._periods(self._options.period.seconds)
             return
@@ -116,6 +119,8 @@ class MeasuredWindows:
                     current.add(cells.slice(run))
         if current is not None:
             yield current
+        elif self._tables:
+            yield WindowMeasures(self._tables[0].name, self._make(self._tables[0]))
 
     def _parts(self, table: TableSource) -> Iterator[tuple[Cells, IntArray]]:
         """Yield the rows of a table with their periods."""
@@ -135,6 +140,6 @@ class MeasuredWindows:
 
 def _runs(periods: IntArray) -> Iterator[slice]:
     """Yield consecutive rows of one period."""
-    ends = [*(np.flatnonzero(np.diff(periods)) + 1).tolist(), len(periods)]
+    ends = [*(np.flatnonzero(np.diff(periods)) + 1).tolist(), len(periods)] if len(periods) else []
     for first, end in zip([0, *ends], ends, strict=False):
         yield slice(first, end)
