@@ -194,3 +194,20 @@ def test_distinct_numbers_are_counted_as_python_counts_them(numbers: list[float 
     floats = [one for one in numbers if isinstance(one, float) and one == one]
     assert value("distinct(a)", {"a": np.array(integers, dtype=np.int64)}) == len(set(integers))
     assert value("distinct(a)", {"a": np.array(floats, dtype=np.float64)}) == len(set(floats))
+
+
+@pytest.mark.parametrize("size", [4_096, 1 << 20])
+@pytest.mark.parametrize("big", [1e200, -1.5e308])
+def test_what_exceeds_the_largest_number_is_unknown(big: float, size: int) -> None:
+    table = {"x": [1.0, 2.0, big, big, 3.0] * 600}
+    names = ("std", "mean", "sum") if abs(big) > 1e300 else ("std",)
+    for name in names:
+        (outcome,) = suite(f"{name}(x) < 1e9").run(table, None, CheckOptions(bytes_at_once=size)).outcomes
+        assert (outcome.passed, outcome.problem) == (
+            False,
+            "it is not defined: the numbers are too large to compute it",
+        )
+    assert value("median(x)", table) == pytest.approx(np.median(table["x"]))
+    assert value("min(x)", table) == min(table["x"])
+    if big == 1e200:
+        assert value("mean(x)", table) == pytest.approx(4e199)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,15 @@ def test_the_area_under_the_curve_of_many_rows_is_of_a_sample() -> None:
     (outcome,) = suite("roc_auc > 0.5", label="y", score="s").run(found, None, options).outcomes
     assert outcome.note == "of a random sample of 4,000 of 20,000 rows"
     assert outcome.value == pytest.approx(metrics.roc_auc_score(found["y"], found["s"]), abs=0.03)
+
+
+@pytest.mark.parametrize("size", [4_096, 1 << 20])
+def test_errors_that_exceed_the_largest_number_fail(size: int) -> None:
+    found = {"y": [1.0, 2.0, 3.0] * 600, "p": [1.0, -1e200, 3.0] * 600}
+    options = CheckOptions(bytes_at_once=size)
+    assert value("rmse", found, options, label="y", prediction="p") == math.inf
+    assert value("mae", found, options, label="y", prediction="p") == pytest.approx(1e200 / 3)
+    with pytest.raises(ValueError, match="the numbers are too large"):
+        value("r2", found, options, label="y", prediction="p")
+    with pytest.raises(ValueError, match="the numbers are too large"):
+        value("r2", found, options, label="p", prediction="y")

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.reference import Reference
 from driftgauge.checks.sagemaker.baseline import baseline_of
 from driftgauge.checks.sagemaker.constraints import Constraints
 from driftgauge.checks.sagemaker.documents import parse_document
-from driftgauge.checks.sagemaker.execution import Limits
+from driftgauge.checks.sagemaker.execution import Job, Limits, execute
 from driftgauge.checks.sagemaker.statistics import Statistics
 from driftgauge.checks.sagemaker.suggest import suggested
 from driftgauge.checks.sagemaker.violations import Violations
@@ -124,3 +126,25 @@ def test_constraints_that_are_given_are_checked_and_written() -> None:
     given = suggested(baseline()).model_copy(update={"features": ()})
     found = executed(table(1), constraints=given)
     assert parse_document(found.files()["constraints.json"], Constraints, "") == given
+
+
+@pytest.mark.parametrize("big", [1e200, 1.7e308, -1.7e308])
+def test_a_number_whose_square_is_too_large_is_a_violation_and_ends_nothing(big: float) -> None:
+    rows = table(1)
+    rows["income"][::3] = big
+    found = executed(rows)
+    assert (found.status, found.reason) == ("CompletedWithViolations", "")
+    content = orjson.loads(found.files()["statistics.json"])["features"][0]["numerical_statistics"]
+    assert "std_dev" not in content
+    assert (content["max"] if big > 0 else content["min"]) == big
+    assert ("mean" in content) == (big == 1e200)
+    assert baseline_of(parse_document(found.files()["statistics.json"], Statistics, ""), baseline().created)
+
+
+def test_arithmetic_that_fails_is_the_end_of_the_execution_alone() -> None:
+    def tables() -> list[Any]:
+        return [2.0**2_000]
+
+    found = execute(Job(Reference(baseline()), tables, CheckOptions()), Limits(lambda: NOW))
+    assert (found.status, [*found.files()]) == ("Failed", ["execution_summary.json"])
+    assert found.reason.startswith("a number of the tables is too large to compute with: ")

@@ -14,8 +14,11 @@ from driftgauge.checks.assertions.cells import Cells, row_hashes, spelled_missin
 from driftgauge.checks.assertions.distinct import DistinctCounter
 from driftgauge.checks.assertions.language import Value
 from driftgauge.checks.assertions.reservoir import Reservoir
+from driftgauge.checks.moments import Moments
 from driftgauge.drift.bins import FloatArray
 from driftgauge.tables.csv_types import CellType, inferred
+
+TOO_LARGE: Final = "it is not defined: the numbers are too large to compute it"
 
 
 class Undefined(ValueError):
@@ -158,40 +161,33 @@ class Missing(_Exact):
 
 
 class Moment(_Exact):
-    """A moment of the finite numbers of a column, by Chan's formula for the sums of parts."""
+    """A moment of the finite numbers of a column."""
 
     def __init__(self, name: str, which: str) -> None:
         self._name = name
         self._which = which
-        self._rows = 0
-        self._mean = 0.0
-        self._squares = 0.0
-        self._least, self._most = math.inf, -math.inf
+        self._moments = Moments()
 
     def add(self, cells: Cells) -> None:
         """Add rows."""
-        numbers = finite(cells.numbers(self._name))
-        if not numbers.size:
-            return
-        mean = float(numbers.mean())
-        rows, shift = self._rows + len(numbers), mean - self._mean
-        self._squares += float(((numbers - mean) ** 2).sum()) + shift**2 * self._rows * len(numbers) / rows
-        self._mean += shift * len(numbers) / rows
-        self._rows = rows
-        self._least, self._most = min(self._least, float(numbers.min())), max(self._most, float(numbers.max()))
+        self._moments.add(finite(cells.numbers(self._name)))
 
     def value(self) -> Value:
-        """Return the moment, NaN without a number."""
-        if not self._rows:
+        """Return the moment, NaN without a number; Undefined if it is too large for a float."""
+        own = self._moments
+        if not own.rows:
             return 0.0 if self._which == "sum" else math.nan
-        return {
-            "mean": self._mean,
-            "sum": self._mean * self._rows,
-            "std": math.sqrt(self._squares / self._rows),
-            "min": self._least,
-            "max": self._most,
-            "range": self._most - self._least,
+        found = {
+            "mean": own.mean,
+            "sum": own.sum,
+            "std": own.std,
+            "min": own.low,
+            "max": own.high,
+            "range": own.high - own.low,
         }[self._which]
+        if not math.isfinite(found):
+            raise Undefined(TOO_LARGE)
+        return found
 
 
 class Quantile:

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from driftgauge.checks.assertions.cells import Cells, class_name
 from driftgauge.checks.assertions.language import Value
-from driftgauge.checks.assertions.measures import Undefined, sample_note
+from driftgauge.checks.assertions.measures import TOO_LARGE, Undefined, sample_note
 from driftgauge.checks.assertions.reservoir import Reservoir
+from driftgauge.checks.moments import Moments
 from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.errors import ColumnError
 from driftgauge.tables.cells import codes_of
@@ -246,10 +247,8 @@ class Errors:
     def __init__(self, columns: TruthColumns, which: str) -> None:
         self._columns = columns
         self._which = which
-        self._rows = 0
         self._sums: FloatArray = np.zeros(4)
-        self._mean = 0.0
-        self._squares = 0.0
+        self._actual = Moments()
 
     def add(self, cells: Cells) -> None:
         """Add rows; those without a truth or a prediction do not count."""
@@ -258,23 +257,25 @@ class Errors:
         actual, error = actual[known], answered[known] - actual[known]
         if not len(actual):
             return
-        relative = np.abs(error) / np.maximum(np.abs(actual), TINY)
-        self._sums += (error.sum(), np.abs(error).sum(), (error**2).sum(), relative.sum())
-        mean, rows = float(actual.mean()), self._rows + len(actual)
-        shift = mean - self._mean
-        self._squares += float(((actual - mean) ** 2).sum()) + shift**2 * self._rows * len(actual) / rows
-        self._mean += shift * len(actual) / rows
-        self._rows = rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            relative = np.abs(error) / np.maximum(np.abs(actual), TINY)
+            self._sums += (error.sum(), np.abs(error).sum(), (error**2).sum(), relative.sum())
+        self._actual.add(actual)
 
     def value(self) -> Value:
-        """Return the measure, NaN where it is not defined."""
-        if not self._rows:
+        """Return the measure, NaN where it is not defined; Undefined if a sum with a sign is too large for a float."""
+        rows = self._actual.rows
+        if not rows:
             return math.nan
-        mean, absolute, square, relative = map(float, self._sums / self._rows)
+        mean, absolute, square, relative = map(float, self._sums / rows)
+        if self._which == "r2" and not math.isfinite(square + self._actual.squares):
+            raise Undefined(TOO_LARGE)
+        if self._which == "bias" and not math.isfinite(mean):
+            raise Undefined(TOO_LARGE)
         return {
             "bias": mean,
             "mae": absolute,
             "rmse": math.sqrt(square),
             "mape": relative,
-            "r2": 1.0 - _ratio(square * self._rows, self._squares),
+            "r2": 1.0 - _ratio(square * rows, self._actual.squares),
         }[self._which]

@@ -136,7 +136,8 @@ def _moments(own: NumberStatistics, points: Points) -> tuple[float, float]:
     """Return mean and standard deviation, those of the points where the file does not say."""
     shares = points.rows / points.rows.sum()
     mean = float(shares @ points.values) if own.mean is None else own.mean
-    std = float(np.sqrt(shares @ (points.values - mean) ** 2)) if own.std_dev is None else own.std_dev
+    with np.errstate(over="ignore"):  # a square that is too large is infinite, and the spread limits it
+        std = float(np.sqrt(shares @ (points.values - mean) ** 2)) if own.std_dev is None else own.std_dev
     spread = float(points.values[-1] - points.values[0])
     if spread == 0.0:
         return mean, 0.0

@@ -145,6 +145,8 @@ def execute(job: Job, limits: Limits, scheduled: float | None = None) -> Executi
         found = replace(begun, status="Stopped", reason=str(error))
     except DriftgaugeError as error:
         found = replace(begun, reason=str(error))
+    except ArithmeticError as error:
+        found = replace(begun, reason=f"a number of the tables is too large to compute with: {error}")
     return replace(found, end=limits.clock())
 
 

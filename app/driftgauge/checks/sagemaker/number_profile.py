@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from driftgauge.checks.moments import Moments
 from driftgauge.checks.sagemaker.sketch import NumberSketch
 from driftgauge.checks.sagemaker.statistics import (
     Common,
@@ -35,7 +36,7 @@ class NumberProfile:
         """Numbers that are not whole."""
         self.negative = 0
         self.sketch: Final = NumberSketch()
-        self._sums = _Sums()
+        self._sums = Moments()
 
     def add(self, cells: pa.ChunkedArray) -> None:
         """Add the cells of some rows."""
@@ -58,43 +59,23 @@ class NumberProfile:
         return "Fractional" if self.fractional else "Integral"
 
     def statistics(self) -> FeatureStatistics:
-        """Return the statistics as SageMaker has them."""
+        """Return the statistics as SageMaker has them; a moment that is not finite is unknown."""
         sums = self._sums
-        known = sums.rows > 0
         own = NumberStatistics(
             common=Common(num_present=self.present, num_missing=self.missing),
-            mean=sums.mean if known else None,
-            sum=sums.mean * sums.rows if known else None,
-            std_dev=sums.std if known else None,
-            min=sums.low if known else None,
-            max=sums.high if known else None,
+            mean=_known(sums.mean, sums),
+            sum=_known(sums.sum, sums),
+            std_dev=_known(sums.std, sums),
+            min=_known(sums.low, sums),
+            max=_known(sums.high, sums),
             distribution=NumberDistribution(kll=self.sketch.distribution()),
         )
         return FeatureStatistics(name=self.name, inferred_type=self.inferred_type, numerical_statistics=own)
 
 
-class _Sums:
-    """Mean, deviation and ends of numbers, combined from parts without loss of digits (Chan et al.)."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.mean = 0.0
-        self.low, self.high = math.inf, -math.inf
-        self._squares = 0.0
-
-    def add(self, values: FloatArray) -> None:
-        if not values.size:
-            return
-        own, rows = float(np.mean(values)), self.rows + values.size
-        apart = own - self.mean
-        self._squares += float(((values - own) ** 2).sum()) + apart**2 * self.rows * values.size / rows
-        self.mean += apart * values.size / rows
-        self.rows = rows
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-
-    @property
-    def std(self) -> float:
-        return math.sqrt(self._squares / self.rows)
+def _known(value: float, of: Moments) -> float | None:
+    """Return a moment; None without numbers, and where it is too large for a float."""
+    return value if of.rows and math.isfinite(value) else None
 
 
 def _numbers(cells: pa.ChunkedArray, name: str) -> tuple[FloatArray, int]:
