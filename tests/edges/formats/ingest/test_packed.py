@@ -12,13 +12,15 @@ import pytest
 from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.edges.formats.ingest.packed import MOST_RECORDS, packed_names, packed_records
 from driftgauge.edges.formats.ingest.records import Unreadable
-from driftgauge.errors import Reason
+from driftgauge.errors import Reason, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest_bodies import CLASSES, EVENTS, FLUENT_BIT, ROWS, iris_baseline, recorded
+from tests.monitors import small_baseline
 
 DECODER = decoder_of("fluent_bit", iris_baseline(), UTC, CLASSES)
+OWN = decoder_of("jsonl", small_baseline(), UTC)
 
 
 def at(seconds: int, nanoseconds: int = 0) -> Any:
@@ -100,10 +102,43 @@ def test_a_record_that_is_no_text_costs_none_of_the_others() -> None:
     assert good == {"b": 1}
 
 
-def test_a_body_has_a_limit_of_records() -> None:
-    *found, last = packed_records(b"\x80" * (MOST_RECORDS + 5)).contents
-    assert len(found) == MOST_RECORDS
-    assert last.error.message.endswith(f"send at most {MOST_RECORDS:,} records at once")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"\x91" * 1_000 + b"\x01",
+        b"\x81\xa1a" * 1_000 + b"\x01",
+        msgpack.packb({1: 2}),
+        b"\x81\x91\x01\x02",
+        b"\x81\x80\x02",
+        msgpack.packb({"a": {True: 1}}),
+    ],
+    ids=["lists", "objects", "number", "list", "object", "inner"],
+)
+def test_a_record_that_json_cannot_hold_is_one_refusal_among_many_rows(bad: bytes) -> None:
+    row = {"features": {"age": 41.5, "flag": 1, "city": "south"}, "prediction": 0.25}
+    decoded = OWN.decode_packed(packed(row) + bad + packed(*[row] * 50))
+    assert decoded.rows is not None
+    assert len(decoded.rows) == 51
+    (refused,) = decoded.refused
+    assert (refused.position, refused.error.reason) == (1, Reason.NOT_UTF8)
+
+
+def test_a_name_that_is_no_text_costs_one_record_of_a_list() -> None:
+    good, bad, other = packed_records(packed([{"a": 1}, {7: 2}, {"b": 3}])).contents
+    assert (good, other) == ({"a": 1}, {"b": 3})
+    assert "names that are no text" in bad.error.message
+
+
+def test_a_place_where_a_body_breaks_is_counted_from_its_begin() -> None:
+    *_, last = packed_records(packed({"a": 1}, {1: 1}, {"b": 1}) + b"\xc1").contents
+    assert last.error.message.startswith("the body is not MessagePack from byte 11 on: ")
+
+
+def test_a_body_of_too_many_records_is_refused_as_a_whole() -> None:
+    assert len(packed_records(b"\x80" * MOST_RECORDS).contents) == MOST_RECORDS
+    with pytest.raises(Refused, match=f"send at most {MOST_RECORDS:,} records at once") as refused:
+        packed_records(b"\x80" * (MOST_RECORDS + 1))
+    assert refused.value.reason is Reason.BODY_TOO_LARGE
 
 
 def test_other_values_are_refused_as_records() -> None:

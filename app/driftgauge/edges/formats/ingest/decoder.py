@@ -85,7 +85,7 @@ class Decoder(ABC):
 
     @without_collections()
     def decode_packed(self, body: bytes) -> Decoded:
-        """Return what a whole body in MessagePack holds."""
+        """Return what a whole body in MessagePack holds; Refused if it has too many records."""
         records = packed_records(body)
         return self._gathered(records, PlacedKeys(records, b""))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -28,14 +28,16 @@ _SHORT_TEXT: Final = 0xA0
 
 
 def packed_records(body: bytes) -> Records:
-    """Return the records of a body; where it breaks, the rest is an unreadable record."""
+    """Return the records of a body; where it breaks, the rest is an unreadable record.
+
+    Refused if there are more than MOST_RECORDS: the body is then to be sent in parts.
+    """
     contents: list[Any] = []
     raws: list[bytes] = []
     for content in _flat(body):
         if len(contents) == MOST_RECORDS:
-            contents.append(_broken(f"the body has more records: send at most {MOST_RECORDS:,} records at once"))
-            raws.append(b"")
-            break
+            message = f"the body has too many records: send at most {MOST_RECORDS:,} records at once"
+            raise Refused(Reason.BODY_TOO_LARGE, message)
         own, raw = _checked(content)
         contents.append(own)
         raws.append(raw)
@@ -72,24 +74,42 @@ def _values(body: bytes) -> Iterator[Any]:
     """Yield the values of a body, which stand one after another."""
     import msgpack  # few senders need it
 
+    begin, why = 0, ""
+    for hook in (None, _object):  # the second one goes on where the first, which is faster, refuses a name
+        unpacker, start = _unpacker(body[begin:], hook), begin
+        try:
+            while begin < len(body):
+                yield unpacker.unpack()
+                begin = start + unpacker.tell()
+            return
+        except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+            why = "it ends too early" if isinstance(error, msgpack.OutOfData) else str(error) or type(error).__name__
+    yield _broken(f"the body is not MessagePack from byte {begin} on: {why}")
+
+
+def _unpacker(body: bytes, hook: Callable[[list[tuple[Any, Any]]], Any] | None) -> Any:
+    import msgpack
+
     most = min(len(body), MOST_ITEMS)
     unpacker = msgpack.Unpacker(
         max_buffer_size=len(body),
         max_array_len=most,
         max_map_len=most,
-        strict_map_key=True,
+        strict_map_key=hook is None,
+        object_pairs_hook=hook,
         timestamp=1,  # a number of seconds
         unicode_errors="surrogateescape",
     )
     unpacker.feed(body)
-    begin = 0
-    try:
-        while begin < len(body):
-            yield unpacker.unpack()
-            begin = unpacker.tell()
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        why = "it ends too early" if isinstance(error, msgpack.OutOfData) else str(error) or type(error).__name__
-        yield _broken(f"the body is not MessagePack from byte {begin} on: {why}")
+    return unpacker
+
+
+def _object(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Return an object; one whose names are no text as an object that JSON cannot hold.
+
+    Other names are not hashed: a sender could choose numbers that collide.
+    """
+    return dict(pairs) if all(type(name) is str for name, _ in pairs) else {None: pairs}
 
 
 def _broken(message: str) -> Unreadable:
@@ -119,5 +139,13 @@ def _checked(content: Any) -> tuple[Any, bytes]:
     try:
         return content, orjson.dumps(content)
     except TypeError:
-        error = Refused(Reason.NOT_UTF8, "the record holds text that is not UTF-8, binary data, or too many levels")
-        return Unreadable(error), repr(content).encode("utf-8", "replace")
+        message = "the record holds text that is not UTF-8, binary data, names that are no text, or too many levels"
+        return Unreadable(Refused(Reason.NOT_UTF8, message)), _shown(content)
+
+
+def _shown(content: Any) -> bytes:
+    """Return a record as Python writes it; nothing if it has too many levels for that."""
+    try:
+        return repr(content).encode("utf-8", "replace")
+    except RecursionError:
+        return b""
