@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from driftgauge.errors import PredictionLogError
+from driftgauge.errors import PredictionLogDayDamaged, PredictionLogError
 from driftgauge.predictions import day_file
 from driftgauge.predictions.day_file import DayFile, write_day_file
 from pyarrow import parquet
@@ -67,13 +71,44 @@ def test_features_may_have_any_name_and_there_may_be_none() -> None:
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "2026-11-28-1-1.parquet"
     path.write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(PredictionLogError, match=r"the Parquet file .*2026-11-28-1-1\.parquet is damaged"):
+    with pytest.raises(PredictionLogDayDamaged, match=r"the Parquet file .*2026-11-28-1-1\.parquet is damaged"):
         DayFile(path)
     content, _ = _content([1], [1_000], ["a"])
     path.write_bytes(content[:100] + bytes(2_000) + content[2_100:])
     own = DayFile(path)
-    with pytest.raises(PredictionLogError, match="is damaged"):
+    with pytest.raises(PredictionLogDayDamaged, match="is damaged"):
         own.rows({1: np.array([0])})
     own.close()
     with pytest.raises(FileNotFoundError):
         DayFile(tmp_path / "missing.parquet")
+
+
+@contextmanager
+def _no_more_files() -> Iterator[None]:
+    """Let this process open no more files."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_failure_of_the_machine_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "2026-11-28-1-1.parquet"
+    content, values = _content([1], [1_000], ["a"])
+    path.write_bytes(content)
+    DayFile(path).close()
+    with pytest.raises(PredictionLogError, match="Too many open files") as failed, _no_more_files():
+        DayFile(path)
+    assert not isinstance(failed.value, PredictionLogDayDamaged)
+    assert np.array_equal(DayFile(path).rows({1: np.arange(1_000)})[1], values[0])
+
+
+def test_too_little_memory_is_no_damage() -> None:
+    content, _ = _content([1], [10], ["a"])
+    with pytest.raises(PredictionLogError, match="the memory does not suffice") as failed:
+        DayFile(content).rows({1: np.broadcast_to(np.int64(0), 1 << 52)})  # so many rows fit in no memory
+    assert not isinstance(failed.value, PredictionLogDayDamaged)

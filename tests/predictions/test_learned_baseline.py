@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from driftgauge.errors import BaselineError
 from driftgauge.models import baseline_file
 from driftgauge.predictions.description import Privacy, described
 from driftgauge.predictions.ids import key_of
-from driftgauge.predictions.learned_baseline import LearningOptions, learn_baseline
+from driftgauge.predictions.learned_baseline import LearningOptions, learn_baseline, monitored_rows
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.store import PredictionStore
@@ -101,6 +102,13 @@ def test_a_baseline_has_the_distribution_and_the_order_of_the_logged_rows(log: P
     assert _counts(baseline, "prediction_class")["a"] == 1_334
     assert all(column.tau is not None and column.expected_range for column in baseline.columns)
     assert baseline_file.loads(dumps(baseline)) == baseline
+
+
+def test_damaged_rows_are_left_out(log: PredictionStore) -> None:
+    _write(log, _columns(10, 1))
+    (batch,) = log.read(Selection("m"))
+    rows, others = monitored_rows(KNOWN, replace(batch, damaged=np.arange(10) < 3))
+    assert (rows.at.tolist(), others) == ((batch.time[3:] / 1e6).tolist(), 3)
 
 
 def test_categories_stay_those_of_the_known_baseline(log: PredictionStore) -> None:

@@ -43,12 +43,18 @@ class DayFile:
     """An open Parquet file of chunks."""
 
     def __init__(self, source: Path | bytes) -> None:
-        """Open a file, or its content; FileNotFoundError, or PredictionLogDayDamaged for a damaged one."""
+        """Open a file, or its content; FileNotFoundError, or PredictionLogDayDamaged for a damaged one.
+
+        PredictionLogError if the machine cannot read it now.
+        """
         import pyarrow as pa
         from pyarrow import parquet
 
         self._name: Final = str(source) if isinstance(source, Path) else "in the database"
-        self._errors: Final = (pa.ArrowException, OSError, ValueError, TypeError, AttributeError, IndexError)
+        self._errors: Final = (
+            *(pa.ArrowException, OSError, MemoryError),
+            *(ValueError, TypeError, AttributeError, IndexError),
+        )
         try:
             self._file = parquet.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
             groups = self._file.metadata
@@ -56,10 +62,8 @@ class DayFile:
             self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
         except FileNotFoundError:
             raise
-        except PermissionError as error:
-            raise PredictionLogError(f"the prediction log: {self._name}: {error.strerror or error}") from error
         except self._errors as error:
-            raise self._damaged(error) from error
+            raise self._explained(error) from error
         self._held: tuple[int, Any] | None = None
         self.decoded = 0
         """Rows that were decompressed."""
@@ -72,12 +76,13 @@ class DayFile:
     def rows(self, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
         """Return the features at positions of those chunks that the file has, by the number of the chunk.
 
-        PredictionLogDayDamaged for a damaged file. One row group is held at a time.
+        PredictionLogDayDamaged for a damaged file, PredictionLogError if the machine cannot read it now. One row group
+        is held at a time.
         """
         try:
             return self._rows(wanted)
         except self._errors as error:
-            raise self._damaged(error) from error
+            raise self._explained(error) from error
 
     def _rows(self, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
         found: dict[int, FloatArray] = {}
@@ -105,7 +110,12 @@ class DayFile:
             self.decoded += table.num_rows
         return self._held[1]
 
-    def _damaged(self, error: Exception) -> PredictionLogDayDamaged:
+    def _explained(self, error: Exception) -> PredictionLogError:
+        """Return what an error means: a failure of the machine may pass, and says nothing of the file."""
+        if isinstance(error, MemoryError):
+            return PredictionLogError(f"the prediction log: {self._name}: the memory does not suffice to read it")
+        if isinstance(error, OSError) and error.errno is not None:
+            return PredictionLogError(f"the prediction log: {self._name}: {error.strerror or error}")
         return PredictionLogDayDamaged(
             f"the prediction log: the Parquet file {self._name} is damaged ({error}). Its predictions are "
             "read without their features"

@@ -101,12 +101,12 @@ def _newest(known: Baseline, batches: Iterable[PredictionBatch], most: int) -> t
 
 
 def monitored_rows(known: Baseline, batch: PredictionBatch) -> tuple[MonitoredRows, int]:
-    """Return a batch's rows that were logged with the baseline and their features, and how many were not.
+    """Return a batch's rows that were logged with the baseline and can be read, and how many others there are.
 
     BaselineError if columns are not logged.
     """
     own = [number for number, model in batch.models.items() if model.baseline_hash == known.hash]
-    taken = np.isin(batch.version, own)
+    taken = np.isin(batch.version, own) & ~batch.damaged
     columns = np.full((len(batch), len(known.columns)), np.nan)
     for number in own:
         where = np.flatnonzero(batch.version == number)
