@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 from driftgauge.errors import PredictionLogError
-from driftgauge.predictions.database import open_postgres, open_sqlite, place_of, reading
+from driftgauge.predictions.database import FORKS, open_postgres, open_sqlite, place_of, reading
 from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.store import PredictionStore
 
@@ -66,3 +67,29 @@ def test_the_place_of_a_file_is_its_path(tmp_path: Path) -> None:
     engine = open_sqlite(sqlite_file(tmp_path))
     assert place_of(engine) == str(tmp_path / "predictions" / "log.sqlite3")
     engine.dispose()
+
+
+def test_a_fork_keeps_transactions_of_sqlite_waiting_and_not_those_of_postgresql(tmp_path: Path) -> None:
+    file, server = PredictionStore.open(tmp_path), open_postgres("postgresql://127.0.0.1:1/log")
+    ended, first = [], threading.Event()
+
+    def read() -> None:
+        with pytest.raises(PredictionLogError), reading(server):
+            pass
+        ended.append("postgresql")
+        first.set()
+        with reading(file.engine):
+            ended.append("sqlite")
+
+    thread = threading.Thread(target=read)
+    FORKS.before_fork()
+    try:
+        thread.start()
+        assert first.wait(20.0)
+        thread.join(0.1)
+        assert ended == ["postgresql"]
+    finally:
+        FORKS.after_fork_in_parent()
+    thread.join(10.0)
+    assert ended == ["postgresql", "sqlite"]
+    file.close()

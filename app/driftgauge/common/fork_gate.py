@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -20,34 +21,40 @@ class ForkGate:
 
     def _renew(self) -> None:
         self._changed = threading.Condition()
-        self._inside = 0
-        self._is_closed = False
+        self._inside: Counter[int] = Counter()
+        """How often each thread that is inside has entered; a thread is named by its identifier."""
+        self._forks = 0
+        """Forks that wait or are under way."""
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Keep forks waiting meanwhile; wait itself while one is under way."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._is_closed)
-            self._inside += 1
-        changed = self._changed
+        """Keep forks waiting meanwhile; wait itself while one is under way, unless this thread is inside already."""
+        changed, inside, me = self._changed, self._inside, threading.get_ident()
+        with changed:
+            if not inside[me]:
+                changed.wait_for(lambda: self._forks == 0)
+            inside[me] += 1
         try:
             yield
         finally:
-            with changed:
-                if self._changed is changed:  # otherwise this is a child, forked meanwhile
-                    self._inside -= 1
-                    changed.notify_all()
+            if self._changed is changed:  # otherwise this is a child, forked meanwhile
+                with changed:
+                    inside[me] -= 1
+                    if not inside[me]:
+                        del inside[me]
+                        changed.notify_all()
 
     def before_fork(self) -> None:
-        """Let no thread in, and wait until all have left, for some seconds at most."""
+        """Let no thread in, and wait until all others have left, for some seconds at most."""
+        me = threading.get_ident()
         with self._changed:
-            self._is_closed = True
-            self._changed.wait_for(lambda: self._inside == 0, FORK_SECONDS)
+            self._forks += 1
+            self._changed.wait_for(lambda: self._inside.keys() <= {me}, FORK_SECONDS)
 
     def after_fork_in_parent(self) -> None:
-        """Let threads in again."""
+        """Let threads in again, unless another fork waits."""
         with self._changed:
-            self._is_closed = False
+            self._forks -= 1
             self._changed.notify_all()
 
     def after_fork_in_child(self) -> None:

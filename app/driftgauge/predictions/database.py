@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,11 +118,16 @@ os.register_at_fork(
 )
 
 
+def keeping_forks(engine: Engine) -> AbstractContextManager[None]:
+    """Keep forks waiting for a transaction of SQLite; those of PostgreSQL have no locks in this process."""
+    return FORKS.passing() if engine.dialect.name == "sqlite" else nullcontext()
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Run a transaction that writes; PredictionLogError if the database fails."""
     with (
-        FORKS.passing(),
+        keeping_forks(engine),
         explained(engine),
         engine.connect().execution_options(**{_WRITES: True}) as connection,
         connection.begin(),
@@ -133,7 +138,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Run a transaction that reads; PredictionLogError if the database fails."""
-    with FORKS.passing(), explained(engine), engine.connect() as connection, connection.begin():
+    with keeping_forks(engine), explained(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.predictions.checked import known_classes
 from driftgauge.predictions.class_probabilities import are_kept, probabilities_of
-from driftgauge.predictions.database import FORKS, reading, writing
+from driftgauge.predictions.database import keeping_forks, reading, writing
 from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.reader import Selection, read
 from driftgauge.predictions.rows import MICROSECONDS, LoggedModel, PredictionBatch
@@ -98,7 +98,7 @@ class TruthStore:
             if connection.execute(select(states.owner).where(self._own_state)).first() is not None:
                 return False
         try:
-            with FORKS.passing(), self._engine.begin() as connection:
+            with keeping_forks(self._engine), self._engine.begin() as connection:
                 values = {"model": self._model, "version": self._version, "owner": owner, "held_until": until}
                 connection.execute(insert(truth_states).values(**values, content=""))
         except IntegrityError:  # another process was first
