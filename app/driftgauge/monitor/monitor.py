@@ -199,10 +199,6 @@ class ColumnMonitor:
         flags = self.outlier_scorer.flags(self.outlier_scorer.scores(columns) if scores is None else scores)
         return np.concatenate([columns, flags[:, np.newaxis]], axis=1)
 
-    def with_outlier(self, values: FloatArray) -> FloatArray:
-        """Return one row, shape [columns], with whether it is an outlier, if outliers are watched."""
-        return values if self.outlier_scorer is None else self._with_outliers(values[np.newaxis], None)[0]
-
     def _append(self, columns: FloatArray, arrival: FloatArray, at: FloatArray) -> int:
         """Append rows, and make room where the log is full; return how many were appended."""
         first = 0

@@ -14,7 +14,10 @@ from driftgauge.monitor.monitor import ColumnMonitor
 
 
 class RowObserver:
-    """Counts rows and their predictions as `ColumnMonitor.observe` does, one at a time."""
+    """Counts rows and their predictions as `ColumnMonitor.observe` does, one at a time.
+
+    The monitor must not watch outliers, whose scores are computed for batches.
+    """
 
     def __init__(self, monitor: ColumnMonitor, source: str, score: int | None) -> None:
         """Observe rows from a declared source; `score` is the position of the predictions' column, if there is one."""
@@ -38,7 +41,7 @@ class RowObserver:
             appended = None
         else:
             with self._observing:
-                appended = self._appended(self._monitor.with_outlier(values), arrival)
+                appended = self._appended(values, arrival)
         with self._counting:
             self._count_prediction(1.0)
             if self._score is not None and math.isfinite(score := values.item(self._score)):
