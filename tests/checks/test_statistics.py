@@ -81,3 +81,5 @@ def test_expected_ranges_of_statistics_are_measured_on_demand() -> None:
     built = create_baseline({**_table(), "at": times.astype("datetime64[us]")}, options)
     assert set(built.columns[0].expected_sizes) == {"ks", "js"}
     assert set(built.columns[3].expected_sizes) == {"js"}
+    assert built.novelty is not None
+    assert set(built.novelty.column.expected_sizes) == {"js"}

@@ -11,6 +11,8 @@ from driftgauge.drift.novelty.novelty import OUTLIER
 from driftgauge.drift.reference.baseline import Baseline, dumps, joined
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Table
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.sizes import range_notes
 from driftgauge.errors import BaselineError
 
 ROWS = 5_000
@@ -57,6 +59,13 @@ def test_a_reference_in_order_of_time_has_an_expected_range_of_outliers() -> Non
     assert novelty is not None
     assert novelty.column.tau is not None
     assert novelty.column.expected_range
+
+
+def test_the_column_of_outliers_has_the_expected_ranges_of_the_statistics_that_were_asked_for() -> None:
+    asked = build_baseline(table(), created="2026-01-01T00:00:00Z", ordered_by="at", statistics=("js", "ks"))
+    watched = watching_outliers(with_novelty(asked, table(), statistics=("js", "ks")))
+    assert watched.columns[-1].expected_sizes["js"].keys() == watched.columns[0].expected_sizes["js"].keys()
+    assert not list(range_notes(Policy(statistic="js"), watched))
 
 
 def test_a_baseline_without_novelty_says_how_to_rebuild_it() -> None:

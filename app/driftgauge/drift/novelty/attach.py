@@ -21,6 +21,7 @@ def with_novelty(
     *,
     window_sizes: Sequence[int] = WINDOW_SIZES,
     expected_range_quantile: float = 1.0,
+    statistics: Sequence[str] = (),
     hours: IntArray | None = None,
 ) -> Baseline:
     """Return the baseline of a table with what scores the novelty of its rows, and the column of outliers.
@@ -39,6 +40,7 @@ def with_novelty(
         window_sizes=window_sizes,
         expected_range_quantile=expected_range_quantile,
         zero_bin=baseline.zero_bin,
+        statistics=statistics,
         hours=hours,
         fixed_bins={OUTLIER: OUTLIER_BINS},
     ).columns[0]

@@ -227,6 +227,7 @@ def telling_outliers(baseline: Baseline, columns: Table, options: BaselineOption
         options.outlier_quantile,
         window_sizes=options.window_sizes,
         expected_range_quantile=options.expected_range_quantile,
+        statistics=options.statistics,
         hours=_hours(options, source),
     )
 
