@@ -67,6 +67,10 @@ PAIR = "[warning, critical]: two numbers above 0, the second not below the first
             "features.\"mean area\".statistic: 'anova' cannot be used: give one of psi, ks, wasserstein, js, kl, chi2",
         ),
         (
+            "thresholds = {chi2 = [0.5, 1]}",
+            'features."mean area".thresholds.chi2: [0.5, 1] cannot be reached: both must be below 1',
+        ),
+        (
             "thresholds = {psi = [2, 1]}",
             f'features."mean area".thresholds.psi: [2, 1] cannot be used: give {PAIR}',
         ),

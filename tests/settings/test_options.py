@@ -313,6 +313,7 @@ WRONG: list[tuple[str, str]] = [
     ("statistic", "anova"),
     ("statistic_thresholds", "ks"),
     ("statistic_thresholds", "ks=0.3:0.1"),
+    ("statistic_thresholds", "js=0.3:1"),
     ("statistic_thresholds", "anova=0.1:0.3"),
     ("statistic_thresholds", "psi=0.1:0.3"),
     ("drift_share", "0"),

@@ -7,11 +7,19 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from driftgauge.common.nearest import nearest
 from driftgauge.common.quoting import listed, shortened
-from driftgauge.drift.verdict.policy import STATISTICS, ColumnPolicy, Pair, Statistic, is_rising
+from driftgauge.drift.verdict.policy import (
+    BOUNDED,
+    STATISTICS,
+    ColumnPolicy,
+    Pair,
+    Statistic,
+    is_out_of_reach,
+    is_rising,
+)
 from driftgauge.errors import SettingsError
 from driftgauge.settings.statistics import OTHERS
 
@@ -51,6 +59,13 @@ class FeatureThresholds(BaseModel):
     def _rising(cls, value: Pair | None) -> Pair | None:
         if value is not None and not is_rising(value):
             raise ValueError(f"{_spelled(value)} cannot be used: give {PAIR}")
+        return value
+
+    @field_validator(*BOUNDED)
+    @classmethod
+    def _in_reach(cls, value: Pair | None, info: ValidationInfo) -> Pair | None:
+        if value is not None and is_out_of_reach(info.field_name or "", value):
+            raise ValueError(f"{_spelled(value)} cannot be reached: both must be below 1")
         return value
 
     @field_validator("missing", "unseen")

@@ -8,7 +8,15 @@ from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
 from driftgauge.common.comma_lists import comma_list
-from driftgauge.drift.verdict.policy import SIZE_THRESHOLDS, STATISTICS, Pair, Policy, Statistic, is_rising
+from driftgauge.drift.verdict.policy import (
+    SIZE_THRESHOLDS,
+    STATISTICS,
+    Pair,
+    Policy,
+    Statistic,
+    is_out_of_reach,
+    is_rising,
+)
 from driftgauge.settings.values import LOWER_CASE
 
 OTHERS: Final = STATISTICS[1:]
@@ -54,4 +62,6 @@ class StatisticSettings(BaseModel):
                 raise ValueError("psi: its thresholds are psi_threshold_warning and psi_threshold_critical")
             if not is_rising(pair):
                 raise ValueError(f"{name}: {pair[0]:g}:{pair[1]:g} must be above 0, the second not below the first")
+            if is_out_of_reach(name, pair):
+                raise ValueError(f"{name}: {pair[0]:g}:{pair[1]:g} cannot be reached: both must be below 1")
         return value

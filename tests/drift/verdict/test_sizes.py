@@ -11,7 +11,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.verdict.comparison import compare
-from driftgauge.drift.verdict.policy import OF_VALUES, STATISTICS, ColumnPolicy, Policy, Statistic
+from driftgauge.drift.verdict.policy import BOUNDED, OF_VALUES, STATISTICS, ColumnPolicy, Policy, Statistic
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, Status
 from driftgauge.drift.verdict.sizes import IN_WORDS, range_notes, unusable
@@ -164,13 +164,35 @@ def test_latches_of_rows_are_those_of_an_evaluation(statistic: Statistic) -> Non
 def test_the_expected_range_of_the_reference_is_the_limit_where_it_is_above() -> None:
     columns = tuple(replace(own, expected_sizes={"ks": {500: 0.5, 2_000: 0.05}}) for own in _baseline().columns)
     baseline = replace(_baseline(), columns=columns)
-    for rows, limit in ((1_000, 0.5), (2_000, 0.1)):
+    for rows, limit, critical in ((1_000, 0.5, 0.5 + 0.5 / 9.0), (2_000, 0.1, 0.2)):
         window = _window(baseline, _draw(np.random.default_rng(11), rows))
         sizes = compare(baseline, [window], Policy(statistic="ks"))[0].sizes
         assert sizes.thresholds["warning"][0] == pytest.approx(limit)
-        assert sizes.thresholds["critical"][0] == pytest.approx(2.0 * limit)
+        assert sizes.thresholds["critical"][0] == pytest.approx(critical)
         assert bool(sizes.by_expected_range[0]) == (rows == 1_000)
         assert not sizes.by_expected_range[3]  # judged by PSI
+
+
+@pytest.mark.parametrize("statistic", BOUNDED)
+def test_a_statistic_that_usually_is_near_its_bound_can_be_critical(statistic: Statistic) -> None:
+    columns = tuple(replace(own, expected_sizes={statistic: {500: 0.75}}) for own in _baseline().columns)
+    baseline = replace(_baseline(), columns=columns)
+    sizes = compare(
+        baseline, [_window(baseline, _draw(np.random.default_rng(11), 1_000))], Policy(statistic=statistic)
+    )[0].sizes
+    assert sizes.thresholds["critical"][0] == pytest.approx(0.75 + 0.25 / 9.0)
+    moved = _draw(np.random.default_rng(11), 1_000)
+    moved[:, 0] += 1e6
+    always = compare(baseline, [_window(baseline, moved)], Policy(statistic=statistic))[0]
+    assert always.effect("critical")[0] > 1.0
+
+
+def test_a_statistic_without_a_bound_keeps_the_multiple() -> None:
+    columns = tuple(replace(own, expected_sizes={"kl": {500: 0.75}}) for own in _baseline().columns)
+    baseline = replace(_baseline(), columns=columns)
+    window = _window(baseline, _draw(np.random.default_rng(11), 1_000))
+    sizes = compare(baseline, [window], Policy(statistic="kl"))[0].sizes
+    assert sizes.thresholds["critical"][0] == pytest.approx(1.5)
 
 
 def test_a_policy_that_a_baseline_cannot_follow_is_refused_in_words() -> None:

@@ -30,6 +30,15 @@ SIZE_THRESHOLDS: Final[Pair] = (0.1, 0.2)
 """Thresholds of a statistic for which none are given."""
 
 
+BOUNDED: Final[tuple[Statistic, ...]] = ("ks", "js", "chi2")
+"""Those that are at most 1."""
+
+
+def is_out_of_reach(statistic: str, pair: Pair) -> bool:
+    """Return whether a statistic, of which noise is subtracted, never reaches one of two thresholds."""
+    return statistic in BOUNDED and pair[1] >= 1.0
+
+
 def is_rising(pair: Pair) -> bool:
     """Return whether two numbers can be thresholds."""
     return 0.0 < pair[0] <= pair[1] < math.inf

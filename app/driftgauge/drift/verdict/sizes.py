@@ -14,7 +14,7 @@ from driftgauge.drift.statistics.measures import OF_BINS
 from driftgauge.drift.statistics.noise import ks_noise, wasserstein_noise, without_noise
 from driftgauge.drift.statistics.psi import Psi
 from driftgauge.drift.statistics.two_sample import SampleStatistics
-from driftgauge.drift.verdict.policy import OF_VALUES, Policy, Statistic
+from driftgauge.drift.verdict.policy import BOUNDED, OF_VALUES, Policy, Statistic
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, Limit
 from driftgauge.drift.verdict.wording import NAMED
 
@@ -79,7 +79,8 @@ def sizes(baseline: Baseline, compared: Compared, policy: Policy) -> Sizes:
         if statistic in OF_VALUES:
             enough[own] = compared.sample.rows[own] >= JUDGED_ROWS
     pairs = [policy.size_pair(*named) for named in zip(baseline.names, statistics, strict=True)]
-    thresholds, by_expected_range = limits(usual, np.array(pairs, dtype=np.float64).reshape(columns, 2))
+    bounded = np.array([name in BOUNDED for name in statistics], dtype=np.bool_)
+    thresholds, by_expected_range = limits(usual, np.array(pairs, dtype=np.float64).reshape(columns, 2), bounded)
     return Sizes(statistics, value, noise, debiased, usual, thresholds, by_expected_range, enough)
 
 
@@ -114,17 +115,25 @@ def range_notes(policy: Policy, baseline: Baseline) -> Iterator[str]:
             )
 
 
-def limits(usual: FloatArray, pairs: FloatArray) -> tuple[dict[Limit, FloatArray], BoolArray]:
+def limits(
+    usual: FloatArray, pairs: FloatArray, bounded: BoolArray | None = None
+) -> tuple[dict[Limit, FloatArray], BoolArray]:
     """Return thresholds, shapes [columns], and whether the expected range `usual` sets them.
 
     `pairs` are those of the policy for warning and critical, shape [columns, 2]. Where the expected range is above the
-    policy's threshold for warning, it takes its place, and that for critical stays the same multiple of it.
+    policy's threshold for warning, it takes its place, and that for critical stays the same multiple of it. Of
+    statistics that are at most 1 (`bounded`, shape [columns]) it stays at the same part of the way from there to 1, so that it can be reached.
     """
     # A hair above, so that the reference's own most extreme window does not reach it.
     least = usual * (1.0 + 1e-9)
     warning, critical = pairs.T
     is_usual = least > warning
-    thresholds = np.where(is_usual, least, warning), np.where(is_usual, least * (critical / warning), critical)
+    beyond = least * (critical / warning)
+    if bounded is not None:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = (critical - warning) / (1.0 - warning)
+        beyond = np.where(bounded & (critical < 1.0), least + np.maximum(0.0, 1.0 - least) * part, beyond)
+    thresholds = np.where(is_usual, least, warning), np.where(is_usual, beyond, critical)
     return dict(zip(LIMITS, thresholds, strict=True)), is_usual
 
 
