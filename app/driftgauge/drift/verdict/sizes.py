@@ -122,7 +122,8 @@ def limits(
 
     `pairs` are those of the policy for warning and critical, shape [columns, 2]. Where the expected range is above the
     policy's threshold for warning, it takes its place, and that for critical stays the same multiple of it. Of
-    statistics that are at most 1 (`bounded`, shape [columns]) it stays at the same part of the way from there to 1, so that it can be reached.
+    statistics that are at most 1 (`bounded`, shape [columns]) it stays at the same part of the way from there to 1, so
+    that it can be reached.
     """
     # A hair above, so that the reference's own most extreme window does not reach it.
     least = usual * (1.0 + 1e-9)
