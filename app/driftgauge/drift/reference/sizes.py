@@ -42,9 +42,10 @@ class SizeReference:
         """The noise of Wasserstein in one row, shape [columns]; NaN where the column cannot have it."""
         found = np.full(len(self._columns), np.nan)
         for index in np.flatnonzero(self.can_have("wasserstein")).tolist():
-            points = np.array(self._columns[index].quantiles, dtype=np.float64)
-            z = (points - self._scales.mean[index]) / self._scales.std[index]
-            found[index] = wasserstein_unit(z[None, :], np.array([len(z)]))[0]
+            own = self._columns[index]
+            z = (np.array([own.min, *own.quantiles, own.max]) - self._scales.mean[index]) / self._scales.std[index]
+            rows = np.array([sum(own.counts[own.bins.ordinary])])
+            found[index] = wasserstein_unit(z[None, 1:-1], np.array([len(z) - 2]), z[None, [0, -1]], rows)[0]
         return found
 
     def expected_range(self, statistic: str, rows: int) -> FloatArray:

@@ -50,25 +50,30 @@ def wasserstein_noise(unit: FloatArray, rows: FloatArray, reference_rows: FloatA
     return unit * np.sqrt(_per_row(rows, reference_rows))
 
 
-def wasserstein_unit(z: FloatArray, sizes: IntArray) -> FloatArray:
+def wasserstein_unit(z: FloatArray, sizes: IntArray, ends: FloatArray, rows: FloatArray) -> FloatArray:
     """Return the noise of Wasserstein's distance in one row against an exact reference, shape [columns].
 
     `z` are the reference's standardised quantiles at the middles of equal shares, ascending, shape [columns, Q], of
-    which `sizes` (shape [columns]) are not repetitions. The distance is then the integral of |B|, the absolute value
+    which `sizes` (shape [columns]) are not repetitions; `ends` (shape [columns, 2]) are the smallest and the largest
+    of its `rows` (shape [columns]) values. The distance is then the integral of |B|, the absolute value
     of a Brownian bridge at the shares, over the values; its mean square is a double integral of E|B(s) B(t)|.
     """
     found = np.full(len(z), np.nan)
     for row, size in enumerate(sizes.tolist()):
         if size:
-            found[row] = _root_mean_square(z[row, :size])
+            found[row] = _root_mean_square(z[row, :size], ends[row], float(rows[row]))
     return found
 
 
-def _root_mean_square(z: FloatArray) -> float:
+def _root_mean_square(z: FloatArray, ends: FloatArray, rows: float) -> float:
     """Return the root of the mean square of the integral of a Brownian bridge's absolute value."""
-    taken = z[np.unique(np.linspace(0, len(z) - 1, GRID).round().astype(np.int64))]
+    inner = z[np.unique(np.linspace(0, len(z) - 1, GRID).round().astype(np.int64))]
+    taken = np.concatenate([ends[:1], inner, ends[1:]])
     # Between two of the points, the share of the values below is that of the middle.
     shares = np.searchsorted(z, (taken[1:] + taken[:-1]) / 2.0, side="right") / len(z)
+    # Beyond the outermost quantiles it falls to that of one row: there the mean of both is geometric.
+    shares[0] = 0.5 / math.sqrt(len(z) * max(rows, len(z)))
+    shares[-1] = 1.0 - shares[0]
     steps = np.diff(taken)
     spread = np.sqrt(shares * (1.0 - shares))
     together = spread[:, None] * spread[None, :]
