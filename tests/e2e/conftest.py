@@ -21,6 +21,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     given = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
     for name, value in {**given, "AWS_ENDPOINT_URL": address}.items():
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # those of this process have the address of an earlier server
     system = s3fs.S3FileSystem(endpoint_url=address, skip_instance_cache=True)
     httpx.post(f"{address}/moto-api/reset").raise_for_status()  # servers of one process share their buckets
     system.mkdir("bucket")

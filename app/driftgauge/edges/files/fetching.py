@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,9 +33,18 @@ def _fetch(address: str, folder: Path) -> str:
     if not files:
         raise IngestError(f"cannot read {address}: there is no such object")
     for file in files:
-        _copy(file, folder / _below(file.path, address))
-    only = files[0].path
-    return str(folder / _below(only, address)) if len(files) == 1 and only.endswith(_key(address)) else str(folder)
+        _copy(file, _place(file, address, folder))
+    only = files[0]
+    is_one = len(files) == 1 and only.path.endswith(_key(address))
+    return str(_place(only, address, folder) if is_one else folder)
+
+
+def _place(file: SourceFile, address: str, folder: Path) -> Path:
+    """Return where an object is copied to; IngestError for a name that leads out of the folder."""
+    to = folder / _below(file.path, address)
+    if not Path(os.path.normpath(to)).is_relative_to(folder):
+        raise IngestError(f"cannot read {file.path}: its name leads out of the folder that it is copied to")
+    return to
 
 
 def _below(path: str, address: str) -> str:
