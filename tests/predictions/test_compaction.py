@@ -14,7 +14,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions import chunk_reader, compaction
 from driftgauge.predictions.compaction import CLOSING_SECONDS, FAILPOINTS, compact, remove_orphans
-from driftgauge.predictions.database import days_folder, reading
+from driftgauge.predictions.database import days_folder, reading, writing
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.labels import GivenLabel
@@ -23,7 +23,7 @@ from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.retention import Limits, retain, used_bytes
 from driftgauge.predictions.schema import chunks, day_files
 from driftgauge.predictions.store import PredictionStore
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.predictions.logs import NOW, model, rows
 
@@ -196,6 +196,29 @@ def test_a_log_that_is_too_large_loses_compacted_days(filled: PredictionStore) -
     _compacted(filled, MIDNIGHT + 2 * DAY + 3_600)
     retain(filled.engine, Limits(1e9, 1), MIDNIGHT + 2 * DAY)
     assert (_days(filled), contents(filled)) == ([], {})
+
+
+def test_a_chunk_of_another_size_stays_as_it_is_until_retention(filled: PredictionStore) -> None:
+    before = contents(filled)
+    own = chunks.c
+    whole = select(own.features).where(own.chunk == 3)
+    with writing(filled.engine) as connection:
+        content = bytes(connection.execute(whole).scalar_one())
+        connection.execute(update(chunks).where(own.chunk == 3).values(features=content[:-1]))
+        connection.execute(update(chunks).where(own.chunk == 5).values(rows=2**31 - 1))
+    assert _compacted(filled, MIDNIGHT + 2 * DAY + 3_600) == 4
+    assert _chunks(filled) == 12
+    assert np.isnan(contents(filled)["a0 21"]).all()
+    with writing(filled.engine) as connection:
+        connection.execute(update(chunks).where(own.chunk == 3).values(features=content))
+        connection.execute(update(chunks).where(own.chunk == 5).values(rows=20))
+    assert contents(filled) == before
+    assert _compacted(filled, MIDNIGHT + 2 * DAY + 3_600) == 1
+    assert contents(filled) == before
+    with writing(filled.engine) as connection:
+        connection.execute(update(chunks).values(features=b"x"))
+    retain(filled.engine, Limits(1.0, 1 << 40), MIDNIGHT + 100 * DAY)
+    assert (_chunks(filled), _compacted(filled, MIDNIGHT + 100 * DAY)) == (0, 0)
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -16,8 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, Engine, case, cast, delete, func, insert, select
 
 from driftgauge.common.private_files import make_private, opened
 from driftgauge.drift.bins import FloatArray
@@ -25,7 +24,7 @@ from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.chunk_reader import MOST_KEYS
 from driftgauge.predictions.database import days_folder, reading, writing
 from driftgauge.predictions.day_file import write_day_file
-from driftgauge.predictions.packing import unpack
+from driftgauge.predictions.packing import DOUBLE_BYTES, SINGLE_BYTES, unpack
 from driftgauge.predictions.rows import MICROSECONDS, LoggedModel
 from driftgauge.predictions.schema import chunks, day_files, versions
 
@@ -95,14 +94,21 @@ def remove_orphans(engine: Engine) -> int:
 
 
 def _next_part(engine: Engine, now: float) -> _Part | None:
-    """Return the oldest chunks of one closed day and version, as many as one file takes."""
+    """Return the oldest chunks of one closed day and version, as many as one file takes.
+
+    A chunk of another size than its rows have stays where it is: nobody can tell its rows.
+    """
     before = int((now - CLOSING_SECONDS) // DAY_SECONDS) * DAY_SECONDS * MICROSECONDS
     own = chunks.c
     arrived = func.coalesce(own.arrived, own.last_time)
-    query = select(own.chunk, own.version, arrived, func.length(own.features)).order_by(own.chunk)
     with reading(engine) as connection:
-        if unreadable := _unreadable_versions(connection):
-            query = query.where(own.version.not_in(unreadable))
+        widths = _widths(connection)
+        if not widths:
+            return None
+        length = func.length(own.features)
+        numbers_held = cast(own.rows, BigInteger) * case(widths, value=own.version)  # null for other versions
+        is_whole = length.in_([SINGLE_BYTES * numbers_held, DOUBLE_BYTES * numbers_held])
+        query = select(own.chunk, own.version, arrived, length).where(is_whole).order_by(own.chunk)
         oldest = connection.execute(query.limit(1)).first()
         if oldest is None or oldest[2] >= before:
             return None
@@ -111,21 +117,22 @@ def _next_part(engine: Engine, now: float) -> _Part | None:
         rows = connection.execute(query.where(own.chunk < newest).limit(MOST_CHUNKS)).all()
     numbers: list[int] = []
     size = 0
-    for number, version, at, length in rows:
+    for number, version, at, size_of_one in rows:
         if version != oldest[1] or _day(at) != _day(oldest[2]):
             continue
-        if numbers and size + length > PART_BYTES:
+        if numbers and size + size_of_one > PART_BYTES:
             break
         numbers.append(number)
-        size += length
+        size += size_of_one
     return _Part(oldest[1], _day(oldest[2]), numbers) if numbers else None
 
 
-def _unreadable_versions(connection: Connection) -> list[int]:
-    """Return the versions whose description cannot be read: how many features they have is not known."""
+def _widths(connection: Connection) -> dict[int, int]:
+    """Return how many features each version has, without those whose description cannot be read."""
     own = versions.c
     rows = connection.execute(select(own.version, own.name, own.description)).all()
-    return [row.version for row in rows if not LoggedModel.read("", row.name, row.description).is_readable]
+    models = {row.version: LoggedModel.read("", row.name, row.description) for row in rows}
+    return {version: len(model.features) for version, model in models.items() if model.is_readable}
 
 
 def _day(microseconds: int) -> str:
@@ -141,16 +148,8 @@ def _content(engine: Engine, part: _Part) -> tuple[Sequence[str], Sequence[Float
         names = [feature.name for feature in LoggedModel.read("", row.name, row.description).features]
         for some in _batches(part.numbers):
             query = select(chunks.c.rows, chunks.c.features).where(chunks.c.chunk.in_(some)).order_by(chunks.c.chunk)
-            values += [_values(blob, rows, len(names)) for rows, blob in connection.execute(query)]
+            values += [unpack(blob, rows, len(names)) for rows, blob in connection.execute(query)]
     return names, values
-
-
-def _values(blob: bytes, rows: int, columns: int) -> FloatArray:
-    """Return the features of a chunk; NaN for a damaged one, of which no row can be told."""
-    try:
-        return unpack(blob, rows, columns)
-    except ValueError:
-        return np.full((rows, columns), np.nan)
 
 
 def _write_file(

@@ -12,6 +12,7 @@ from driftgauge.drift.bins import FloatArray
 SINGLE: Final = "<f4"
 SINGLE_BYTES: Final = 4
 DOUBLE: Final = "<f8"
+DOUBLE_BYTES: Final = 8
 
 
 def narrowed(values: FloatArray) -> NDArray[np.floating[Any]]:
