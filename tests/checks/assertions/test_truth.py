@@ -149,7 +149,22 @@ def test_errors_that_exceed_the_largest_number_fail(size: int) -> None:
     options = CheckOptions(bytes_at_once=size)
     assert value("rmse", found, options, label="y", prediction="p") == math.inf
     assert value("mae", found, options, label="y", prediction="p") == pytest.approx(1e200 / 3)
-    with pytest.raises(ValueError, match="the numbers are too large"):
+    with pytest.raises(ValueError, match="the numbers are infinite or too large"):
         value("r2", found, options, label="y", prediction="p")
-    with pytest.raises(ValueError, match="the numbers are too large"):
+    with pytest.raises(ValueError, match="the numbers are infinite or too large"):
         value("r2", found, options, label="p", prediction="y")
+
+
+@pytest.mark.parametrize("name", REGRESSION)
+@pytest.mark.parametrize(
+    ("truth", "answer"), [(2.0, math.inf), (2.0, -math.inf), (math.inf, 2.0), (math.inf, math.inf)]
+)
+def test_an_infinite_number_is_an_infinite_error(name: str, truth: float, answer: float) -> None:
+    found = {"y": [1.0, truth, 3.0], "p": [1.0, answer, math.nan]}
+    if name in ("r2", "bias"):
+        with pytest.raises(ValueError, match="the numbers are infinite or too large"):
+            value(name, found, label="y", prediction="p")
+    else:
+        assert value(name, found, label="y", prediction="p") == math.inf
+        (outcome,) = suite(f"{name} < 1e9", label="y", prediction="p").run(found).outcomes
+        assert (outcome.passed, outcome.reason) == (False, "it is inf")

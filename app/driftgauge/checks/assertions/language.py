@@ -210,6 +210,6 @@ def spelled_value(value: Value) -> str:
     """
     if isinstance(value, str):
         return value
-    if value == round(value) and abs(value) < 1e15:
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e15:
         return str(int(value))
     return f"{value:.6g}"

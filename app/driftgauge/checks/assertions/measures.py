@@ -18,7 +18,7 @@ from driftgauge.checks.moments import Moments
 from driftgauge.drift.bins import FloatArray
 from driftgauge.tables.csv_types import CellType, inferred
 
-TOO_LARGE: Final = "it is not defined: the numbers are too large to compute it"
+TOO_LARGE: Final = "it is not defined: the numbers are infinite or too large to compute it"
 
 
 class Undefined(ValueError):

@@ -251,14 +251,13 @@ class Errors:
         self._actual = Moments()
 
     def add(self, cells: Cells) -> None:
-        """Add rows; those without a truth or a prediction do not count."""
+        """Add rows; those without a truth or a prediction do not count, and an infinite one is an infinite error."""
         actual, answered = cells.numbers(str(self._columns.label)), cells.numbers(str(self._columns.prediction))
-        known = np.isfinite(actual) & np.isfinite(answered)
-        actual, error = actual[known], answered[known] - actual[known]
-        if not len(actual):
-            return
+        known = ~np.isnan(actual) & ~np.isnan(answered)
+        actual, answered = actual[known], answered[known]
         with np.errstate(over="ignore", invalid="ignore"):
-            relative = np.abs(error) / np.maximum(np.abs(actual), TINY)
+            error = np.where(np.isinf(actual) | np.isinf(answered), np.inf, answered - actual)
+            relative = np.where(np.isinf(error), np.inf, np.abs(error) / np.maximum(np.abs(actual), TINY))
             self._sums += (error.sum(), np.abs(error).sum(), (error**2).sum(), relative.sum())
         self._actual.add(actual)
 
