@@ -168,3 +168,45 @@ def test_an_infinite_number_is_an_infinite_error(name: str, truth: float, answer
         assert value(name, found, label="y", prediction="p") == math.inf
         (outcome,) = suite(f"{name} < 1e9", label="y", prediction="p").run(found).outcomes
         assert (outcome.passed, outcome.reason) == (False, "it is inf")
+
+
+def by_day(text: str, days: list[dict[str, Any]], **columns: str) -> list[float | str]:
+    """Return the value of each day, or the problem."""
+    parts = [pd.DataFrame(day).assign(at=index * 86_400.0) for index, day in enumerate(days)]
+    options = CheckOptions(time="at", every="1d")
+    outcomes = suite(f"{text} != -1", **columns).run(pd.concat(parts), None, options).outcomes
+    return [one.problem if one.value is None else one.value for one in outcomes]
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), (0, 1, 2)])
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_several_classes_are_averaged_in_windows_that_lack_one(names: tuple[Any, ...], whole_first: bool) -> None:
+    a, b, c = names
+    whole = {"y": [a, b, c, c], "p": [a, b, c, a]}
+    lacking = {"y": [a, a, b, b], "p": [a, b, b, b]}
+    days: list[dict[str, Any]] = [whole, lacking] if whole_first else [lacking, whole]
+    for name in ("precision", "recall", "f1"):
+        oracle = getattr(metrics, f"{name}_score")
+        expected = [oracle(day["y"], day["p"], average="macro") for day in days]
+        assert by_day(name, days, label="y", prediction="p") == pytest.approx(expected)
+    assert by_day("labelled_rows", days, label="y", prediction="p") == [4.0, 4.0]
+    assert by_day("accuracy", days, label="y", prediction="p") == [0.75, 0.75]
+
+
+def test_accuracy_and_the_number_of_rows_need_no_positive_class() -> None:
+    found = {"y": ["a", "b", "b"], "p": ["a", "b", "a"], "s": [0.1, 0.7, None]}
+    assert value("accuracy", found, label="y", prediction="p") == pytest.approx(2 / 3)
+    assert value("labelled_rows", found, label="y", prediction="p") == 3.0
+    assert value("labelled_rows", found, label="y", score="s") == 2.0
+
+
+@pytest.mark.parametrize("name", ["recall", "accuracy", "roc_auc", "log_loss", "brier"])
+def test_scores_of_several_classes_are_undefined_in_every_window(name: str) -> None:
+    days: list[dict[str, Any]] = [
+        {"y": [0, 1], "s": [0.2, 0.7]},
+        {"y": [0, 2], "s": [0.2, 0.7]},
+        {"y": [1, 0], "s": [0.2, 0.7]},
+    ]
+    problem = "the classes are 2: name the positive one (--positive CLASS)"
+    assert by_day(name, days, label="y", score="s") == [problem] * 3
+    assert problem not in by_day(name, days, label="y", score="s", positive="2")

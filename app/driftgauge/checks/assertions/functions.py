@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from driftgauge.checks.assertions import measures, truth
 from driftgauge.checks.assertions.measures import Measure
-from driftgauge.checks.assertions.truth import TruthColumns
+from driftgauge.checks.assertions.truth import Classes, TruthColumns
 
 Group = Literal["Table", "Columns", "Drift", "Performance"]
 Kind = Literal["column", "number", "level", "value", "pattern"]
@@ -40,6 +40,8 @@ class TableFacts:
     truth: TruthColumns
     held_rows: int
     """Most rows of a sample."""
+    classes: Classes
+    """The classes of all windows."""
 
 
 Make = Callable[[TableFacts, Sequence[Any]], Measure]
@@ -257,14 +259,14 @@ STATISTICS: Final[Mapping[str, str]] = {
 
 def _classes(name: str, help: str, evidently: str = "") -> Function:
     def make(facts: TableFacts, _: Sequence[Any]) -> Measure:
-        return truth.Confusion(facts.truth, truth.CONFUSIONS[name])
+        return truth.Confusion(facts.truth, name, facts.classes)
 
     return Function(name, (), help, "Performance", make, evidently, needs=("label", "prediction|score"))
 
 
 def _scores(name: str, help: str, evidently: str = "") -> Function:
     def make(facts: TableFacts, _: Sequence[Any]) -> Measure:
-        return truth.Scored(facts.truth, name, facts.held_rows)
+        return truth.Scored(facts.truth, name, facts.held_rows, facts.classes)
 
     return Function(name, (), help, "Performance", make, evidently, needs=("label", "score"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ class Undefined(ValueError):
     """A value is not defined; the message says why."""
 
 
+Later = Callable[[], Value]
+"""What gives a value once the rows of all windows are read; Undefined where it is not defined."""
+
+
 class Measure(Protocol):
     """A value that is computed part by part."""
 
@@ -35,7 +39,7 @@ class Measure(Protocol):
     def add(self, cells: Cells) -> None:
         """Add rows; ColumnError for a cell of the wrong kind, Undefined if there can be no value."""
 
-    def value(self) -> Value:
+    def value(self) -> Value | Later:
         """Return the value of all rows so far, NaN or Undefined where it is not defined; called once."""
 
 

@@ -11,6 +11,7 @@ from driftgauge.checks.assertions.functions import BUNDLE_METRICS, STATISTICS, F
 from driftgauge.checks.assertions.measures import Measure
 from driftgauge.checks.assertions.report import Outcome, SuiteReport
 from driftgauge.checks.assertions.suite import Assertion, Suite, SuiteError
+from driftgauge.checks.assertions.truth import Classes
 from driftgauge.checks.assertions.windows import Key, Measured, MeasuredWindows, WindowMeasures
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
@@ -121,9 +122,10 @@ def _reader(suite: Suite, tables: Sequence[TableSource], options: CheckOptions) 
     """Return the reader of what is measured without a comparison."""
     own = [one for one in suite.assertions if one.function.group != "Drift"]
     own = [one for one in own if one.function.group != "Performance" or suite.truth.label is not None]
+    classes = Classes()
 
     def make(table: TableSource) -> Mapping[Key, Measure]:
-        facts = TableFacts(table.column_names, suite.truth, options.held_rows)
+        facts = TableFacts(table.column_names, suite.truth, options.held_rows, classes)
         return {_key(one): one.function.make(facts, one.arguments) for one in own if one.function.make}
 
     columns = [name for one in own for name in _columns(one, suite, tables)]
@@ -150,7 +152,8 @@ def _key(one: Assertion) -> Key:
 
 def _outcomes(suite: Suite, window: WindowValues, verdict: WindowVerdict | None) -> Iterator[Outcome]:
     for one in suite.assertions:
-        found = window.values.get(_key(one)) or _compared(one, verdict)
+        own = window.values.get(_key(one))
+        found = _compared(one, verdict) if own is None else own()
         passed = found.value is not None and one.condition.holds(_generalised(one, found))
         yield Outcome(one, window.name, found.value, passed, found.problem, found.note)
 

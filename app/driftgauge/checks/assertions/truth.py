@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from driftgauge.checks.assertions.cells import Cells, class_name
 from driftgauge.checks.assertions.language import Value
-from driftgauge.checks.assertions.measures import TOO_LARGE, Undefined, sample_note
+from driftgauge.checks.assertions.measures import TOO_LARGE, Later, Undefined, sample_note
 from driftgauge.checks.assertions.reservoir import Reservoir
 from driftgauge.checks.moments import Moments
 from driftgauge.drift.bins import BoolArray, FloatArray
@@ -53,14 +54,29 @@ class TruthColumns:
         return "1"
 
 
+class Classes:
+    """The classes of all windows: a measure means the same in each, whichever classes the window holds."""
+
+    def __init__(self) -> None:
+        self.true: Final[set[str]] = set()
+        self.predicted: Final[set[str]] = set()
+
+    def add(self, true: Iterable[str], predicted: Iterable[str] = ()) -> None:
+        """Add classes; more than `MOST_CLASSES` make no difference."""
+        for held, more in ((self.true, true), (self.predicted, predicted)):
+            if len(held) <= MOST_CLASSES:
+                held.update(more)
+
+
 class Confusion:
     """A measure of predicted classes against true ones."""
 
     note: Final = ""
 
-    def __init__(self, columns: TruthColumns, measure: Callable[[Table], float]) -> None:
+    def __init__(self, columns: TruthColumns, name: str, classes: Classes) -> None:
         self._columns = columns
-        self._measure = measure
+        self._name = name
+        self._classes = classes
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, cells: Cells) -> None:
@@ -69,8 +85,7 @@ class Confusion:
         truth = cells.classes(label)
         names, actual = truth.dictionary.to_pylist(), codes_of(truth)
         if self._columns.prediction is None:
-            positive = self._columns.positive_of(names)
-            names, answers = ["1" if name == positive else "0" for name in names], ["0", "1"]
+            answers = ["0", "1"]
             scores = cells.numbers(str(self._columns.score))
             answered = np.where(np.isnan(scores), -1, (scores >= 0.5).astype(np.int64))
         else:
@@ -78,20 +93,31 @@ class Confusion:
             answers, answered = predicted.dictionary.to_pylist(), codes_of(predicted)
         rows = (actual >= 0) & (answered >= 0)
         pairs, counts = np.unique(actual[rows] * max(1, len(answers)) + answered[rows], return_counts=True)
-        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-            self._counts[names[pair // len(answers)], answers[pair % len(answers)]] += count
+        found = [(names[pair // len(answers)], answers[pair % len(answers)]) for pair in pairs.tolist()]
+        for pair, count in zip(found, counts.tolist(), strict=True):
+            self._counts[pair] += count
+        self._classes.add((true for true, _ in found), (answer for _, answer in found))
         if len(self._counts) > MOST_CLASSES**2 or len({true for true, _ in self._counts}) > MOST_CLASSES:
             raise ColumnError(
                 label, f"it has more than {MOST_CLASSES:,} classes: a prediction of numbers has mae, rmse"
             )
 
-    def value(self) -> Value:
-        """Return the measure; Undefined if the positive class is not known."""
-        classes = {name for pair in self._counts for name in pair}
-        if self._columns.prediction is None:
-            return self._measure(Table(dict(self._counts), "1"))
-        several = len(classes) > 2 and self._columns.positive is None
-        return self._measure(Table(dict(self._counts), None if several else self._columns.positive_of(classes)))
+    def value(self) -> Later:
+        """Return what gives the measure; Undefined if the positive class is needed and not known."""
+        return lambda: CONFUSIONS[self._name](self._table())
+
+    def _table(self) -> Table:
+        columns, classes = self._columns, self._classes
+        if columns.prediction is None and self._name != "labelled_rows":
+            positive = columns.positive_of(classes.true)
+            counts: Counter[tuple[str, str]] = Counter()
+            for (true, answer), count in self._counts.items():
+                counts["1" if true == positive else "0", answer] += count
+            return Table(counts, "1")
+        known = classes.true | classes.predicted
+        several = len(known) > 2 and columns.positive is None
+        needs_none = several or self._name in WITHOUT_POSITIVE
+        return Table(self._counts, None if needs_none else columns.positive_of(known))
 
 
 @dataclass(frozen=True)
@@ -182,12 +208,17 @@ CONFUSIONS: Final[Mapping[str, Callable[[Table], float]]] = {
 }
 
 
+WITHOUT_POSITIVE: Final = ("accuracy", "labelled_rows")
+"""Measures of predicted classes that mean the same whichever class is the positive one."""
+
+
 class Scored:
     """A measure of scores against true classes: logarithmic loss, Brier score, or area under the ROC curve."""
 
-    def __init__(self, columns: TruthColumns, which: str, most: int) -> None:
+    def __init__(self, columns: TruthColumns, which: str, most: int, classes: Classes) -> None:
         self._columns = columns
         self._which = which
+        self._classes = classes
         self._held = Reservoir(most, 2)
         self._rows = 0
         self._loss = 0.0
@@ -204,10 +235,13 @@ class Scored:
         if np.any((scores < 0.0) | (scores > 1.0)):
             wrong = int(np.argmax((scores < 0.0) | (scores > 1.0)))
             raise ColumnError(name, f"{scores[wrong]:g} is no probability from 0 to 1", wrong + 1)
-        positive = self._columns.positive_of(truth.dictionary.to_pylist())
-        is_positive = np.asarray(pc.equal(truth.dictionary, positive).to_numpy(zero_copy_only=False))
         codes = codes_of(truth)
         known = (codes >= 0) & ~np.isnan(scores)
+        names = truth.dictionary.to_pylist()
+        occurring = [names[code] for code in np.unique(codes[known])]
+        self._classes.add(occurring)
+        positive = self._columns.positive_of(occurring)
+        is_positive = np.asarray(pc.equal(truth.dictionary, positive).to_numpy(zero_copy_only=False))
         actual, answered = np.append(is_positive, False)[codes][known].astype(np.bool_), scores[known]
         self._rows += len(actual)
         if self._which == "roc_auc":
@@ -215,12 +249,20 @@ class Scored:
         else:
             self._loss += float(_losses(self._which, actual, answered).sum())
 
-    def value(self) -> Value:
-        """Return the measure, NaN where it is not defined."""
+    def value(self) -> Later:
+        """Return what gives the measure, NaN where it is not defined; Undefined if a window has another class."""
         if self._which == "roc_auc":
             held = self._held.values()
-            return area_under_roc(held[:, 0], held[:, 1] > 0.5)
-        return _ratio(self._loss, self._rows)
+            found = area_under_roc(held[:, 0], held[:, 1] > 0.5)
+        else:
+            found = _ratio(self._loss, self._rows)
+        return partial(_of_two, found, self._columns, self._classes)
+
+
+def _of_two(found: float, columns: TruthColumns, classes: Classes) -> float:
+    """Return a measure of two classes; Undefined if the positive one is not known."""
+    columns.positive_of(classes.true)
+    return found
 
 
 def _losses(which: str, actual: BoolArray, scores: FloatArray) -> FloatArray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from driftgauge.checks.assertions.cells import Cells, where
 from driftgauge.checks.assertions.language import Value
-from driftgauge.checks.assertions.measures import Measure, Undefined
+from driftgauge.checks.assertions.measures import Later, Measure, Undefined
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.window_reader import period_name, unique, unordered
 from driftgauge.drift.bins import IntArray
@@ -53,22 +54,38 @@ class WindowMeasures:
                 except Undefined as error:
                     self.problems[key] = str(error)
 
-    def measured(self) -> dict[Key, Measured]:
-        """Return the value of each measure."""
+    def measured(self) -> dict[Key, Callable[[], Measured]]:
+        """Return what gives the value of each measure once all windows are read; its rows are let go."""
         return {
-            key: Measured(None, self.problems[key]) if key in self.problems else _measured(measure)
+            key: _known(Measured(None, self.problems[key])) if key in self.problems else _measured(measure)
             for key, measure in self.measures.items()
         }
 
 
-def _measured(measure: Measure) -> Measured:
+def _known(found: Measured) -> Callable[[], Measured]:
+    return lambda: found
+
+
+def _measured(measure: Measure) -> Callable[[], Measured]:
+    note = measure.note
     try:
         value = measure.value()
     except Undefined as error:
+        return _known(Measured(None, str(error)))
+    return partial(_settled, value, note) if callable(value) else _known(_defined(value, note))
+
+
+def _settled(later: Later, note: str) -> Measured:
+    try:
+        return _defined(later(), note)
+    except Undefined as error:
         return Measured(None, str(error))
+
+
+def _defined(value: Value, note: str) -> Measured:
     if isinstance(value, float) and np.isnan(value):
         return Measured(None, "it is not defined: there are no rows to compute it from")
-    return Measured(value, note=measure.note)
+    return Measured(value, note=note)
 
 
 class MeasuredWindows:
