@@ -46,6 +46,24 @@ def test_a_statistic_that_a_column_does_not_have_is_unknown() -> None:
     assert (outcome.passed, outcome.value, outcome.problem) == (False, None, "it is not defined for this column")
 
 
+@pytest.mark.parametrize(
+    ("text", "rows", "problem"),
+    [
+        ("psi(age)", 199, "the window has fewer than 200 rows"),
+        ("psi(age)", 200, ""),
+        ("ks(age)", 150, "the window has fewer than 200 rows"),
+        ("ks(city)", 150, "it is not defined for this column"),
+        ("p_value(age)", 99, "the window has fewer than 100 rows"),
+        ("p_value(age)", 100, ""),
+        ("unseen(age)", 50, "it is not defined for this column"),
+        ("out_of_range(age)", 50, ""),
+    ],
+)
+def test_a_statistic_of_too_few_rows_says_how_many_it_needs(text: str, rows: int, problem: str) -> None:
+    (outcome,) = suite(f"{text} >= 0").run(usual_frame(rows), small_baseline()).outcomes
+    assert (outcome.passed, outcome.problem) == (not problem, problem)
+
+
 def test_a_column_that_is_not_compared_is_a_problem() -> None:
     with pytest.raises(SuiteError, match=r"psi\(aeg\) < 1: the comparison has no column aeg; did you mean age\?"):
         suite("psi(aeg) < 1").run(usual_frame(500), small_baseline())

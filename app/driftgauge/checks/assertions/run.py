@@ -17,12 +17,16 @@ from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import Reference
 from driftgauge.checks.report import CheckReport, WindowVerdict
+from driftgauge.drift.statistics.significance import FEWEST_ROWS
 from driftgauge.drift.verdict.column_statistics import BY_NAME
-from driftgauge.drift.verdict.rule import Status
+from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.rule import REPORTED_ROWS, Status
 from driftgauge.tables.memory import open_table
 from driftgauge.tables.stream import TableSource
 
 UNKNOWN = Measured(None, "it is not defined for this column")
+OF_NUMBERS = ("ks", "wasserstein", "mean_shift")
+"""Statistics that columns of categories do not have."""
 NO_ROWS = Measured(None, "the table has no rows to compare")
 NO_TRUTH = Measured(None, "the table has no known target of the bundle's model, or lacks a feature of it")
 
@@ -180,7 +184,17 @@ def _compared(one: Assertion, verdict: WindowVerdict | None) -> Measured:
         return Measured(float(column in drifted))
     values = report.evidence.log10 if name == "evidence" else BY_NAME[STATISTICS[name]].values(report.main)
     value = float(values[index])
-    return UNKNOWN if math.isnan(value) else Measured(value)
+    return _unknown(name, report.main, index) if math.isnan(value) else Measured(value)
+
+
+def _unknown(name: str, window: WindowReport, column: int) -> Measured:
+    """Return why a statistic of a column is unknown: by the kind of the column, or because the rows are too few."""
+    is_number = not math.isnan(BY_NAME["out_of_range_ratio"].values(window)[column])
+    least = FEWEST_ROWS if name == "p_value" else REPORTED_ROWS
+    of_any_size = name in ("unseen", "out_of_range", "evidence")
+    if of_any_size or window.rows >= least or (name in OF_NUMBERS and not is_number):
+        return UNKNOWN
+    return Measured(None, f"the window has fewer than {least} rows")
 
 
 def _performance(name: str, verdict: WindowVerdict) -> Measured:
