@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
-from typing import IO, Final
+import itertools
+import weakref
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import numpy as np
 
@@ -27,8 +29,8 @@ class DistinctCounter:
         self._distinct: HashArray = np.empty(0, dtype=np.uint64)
         self._new: list[HashArray] = []
         self._waiting = 0
-        self._files: list[IO[bytes]] = []
-        self._open = ExitStack()
+        self._folder: TemporaryDirectory[str] | None = None
+        """Holds the files of what was written, once something was."""
 
     def add(self, hashes: HashArray) -> None:
         """Count some rows."""
@@ -40,27 +42,25 @@ class DistinctCounter:
     def _merge(self) -> None:
         self._distinct = np.unique(np.concatenate([self._distinct, *self._new]))
         self._new, self._waiting = [], 0
-        if self._files or len(self._distinct) > self._held:
+        if self._folder or len(self._distinct) > self._held:
             self._spill()
 
     def _spill(self) -> None:
-        """Write the hashes to the files of their first eight bits; they are sorted."""
-        if not self._files:
-            self._files = [
-                self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
-                for _ in range(PARTS)
-            ]
+        """Append the hashes to the files of their first eight bits; they are sorted, and one file is open at a time."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="driftgauge-")
+            weakref.finalize(self, self._folder.cleanup)  # also of a counter that is given up
         ends = np.searchsorted(self._distinct >> np.uint64(56), np.arange(PARTS + 1, dtype=np.uint64))
-        for file, first, end in zip(self._files, ends, ends[1:], strict=False):
-            file.write(self._distinct[first:end].tobytes())
+        for part, (first, end) in enumerate(itertools.pairwise(ends.tolist())):
+            if first < end:
+                with Path(self._folder.name, str(part)).open("ab") as file:
+                    file.write(self._distinct[first:end].tobytes())
         self._distinct = np.empty(0, dtype=np.uint64)
 
     def count(self) -> int:
         """Return the number of distinct hashes so far; nothing can be added afterwards."""
         self._merge()
-        found = len(self._distinct)
-        with self._open:
-            for file in self._files:
-                file.seek(0)
-                found += len(np.unique(np.frombuffer(file.read(), dtype=np.uint64)))
-        return found
+        if self._folder is None:
+            return len(self._distinct)
+        with self._folder as folder:
+            return sum(len(np.unique(np.fromfile(file, dtype=np.uint64))) for file in Path(folder).iterdir())
