@@ -45,7 +45,11 @@ def profiled(
 
 
 def executed(
-    *tables: Any, limits: Limits | None = None, reference: Baseline | None = None, **options: Any
+    *tables: Any,
+    limits: Limits | None = None,
+    reference: Baseline | None = None,
+    options: CheckOptions | None = None,
+    constraints: Constraints | None = None,
 ) -> Execution:
-    job = Job(Reference(reference or baseline()), tables, CheckOptions(), **options)
+    job = Job(Reference(reference or baseline()), tables, options or CheckOptions(), constraints)
     return execute(job, limits or Limits(lambda: NOW))

@@ -18,6 +18,7 @@ from driftgauge.checks.sagemaker.statistics import Statistics
 from driftgauge.checks.sagemaker.suggest import suggested
 from driftgauge.checks.sagemaker.violations import Violations
 from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.models.baseline_file import loads
 
 from tests.checks.sagemaker.tables import NOW, ROWS, baseline, executed, table
@@ -62,6 +63,31 @@ def test_drift_by_our_verdict_alone_is_a_violation() -> None:
     found = executed(rows)
     (own,) = found.violations.violations
     assert own.description.startswith("Drift detected: income: ")
+
+
+@pytest.mark.parametrize("worst_first", [True, False])
+def test_a_violation_says_what_moved_in_the_worst_window(worst_first: bool) -> None:
+    tables = [table(1), table(2)]
+    tables[0]["income"][:200], tables[1]["income"][:400] = 50.0, 50.0
+    found = executed(*(tables[::-1] if worst_first else tables))
+    (own,) = found.violations.violations
+    (alone,) = executed(tables[1]).violations.violations
+    share = alone.description.partition(": ")[2].partition(".")[0]
+    assert own.description.partition(": ")[2].partition(".")[0] == share
+
+
+@pytest.mark.parametrize(
+    "options",
+    [CheckOptions(drift_share=0.5), CheckOptions(base=Policy(columns={"income": ColumnPolicy(alert=False)}))],
+)
+def test_drift_that_is_limited_to_information_is_no_violation(options: CheckOptions) -> None:
+    rows = table(1)
+    rows["income"][:200] = 50.0
+    found = executed(rows, options=options)
+    assert found.report is not None
+    (verdict,) = [own for own in found.report.worst.report.verdicts if own.name == "income"]
+    assert (verdict.status, verdict.severity) == ("drift_detected", "info")
+    assert found.status == "Completed"
 
 
 def test_columns_that_cannot_be_compared_are_violations_and_the_others_are_compared() -> None:

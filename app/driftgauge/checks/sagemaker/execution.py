@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import Reference
@@ -20,6 +22,7 @@ from driftgauge.checks.sagemaker.suggest import suggested
 from driftgauge.checks.sagemaker.violations import Violations, violations_of
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.verdict.rule import RANK
 from driftgauge.drift.verdict.rule import Status as Verdict
 from driftgauge.errors import CheckError, DriftgaugeError
 from driftgauge.tables.memory import open_table
@@ -191,10 +194,18 @@ def _verdict(job: Job, streams: Sequence[TableSource], profile: TableProfile, li
 
 
 def _drifted(report: CheckReport) -> dict[str, str]:
-    """Return the columns that drift in any window, each with what moved in its worst one."""
+    """Return the columns that drift in any window, each with what moved in its worst one.
+
+    A drift for information alone is none: of a column without alerts, or of too small a share of the columns.
+    """
+    worst: dict[str, tuple[int, float]] = {}
     found: dict[str, str] = {}
     for window in report.windows:
-        for own in window.report.verdicts:
-            if own.status is Verdict.DRIFT_DETECTED:
-                found.setdefault(own.name, " ".join(own.reason.split()))
+        for own, effect in zip(window.report.verdicts, np.nan_to_num(window.report.effects).tolist(), strict=True):
+            if own.status is not Verdict.DRIFT_DETECTED or own.severity == "info":
+                continue
+            badness = RANK[own.status, own.severity], effect
+            if own.name not in worst or badness > worst[own.name]:
+                worst[own.name] = badness
+                found[own.name] = " ".join(own.reason.split())
     return found
