@@ -224,6 +224,7 @@ def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Prob
         source=model.source,
         held_out=model.held_out,
         checker=_checker(settings, model, options.policy),
+        problems=problems,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.novelty.attach import watching_outliers
-from driftgauge.drift.performance.held_out import Estimated, HeldOut, estimated
+from driftgauge.drift.performance.held_out import Estimated, HeldOut
 from driftgauge.drift.quality.checker import Checker
 from driftgauge.drift.quality.report import QualityReport
 from driftgauge.drift.reference.baseline import Baseline
@@ -32,9 +32,11 @@ from driftgauge.metrics.series import (
     CounterSpec,
     monitor_series,
 )
+from driftgauge.monitor.beside import Beside
 from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.monitor.history import VerdictHistory
+from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.room import InlineRoom, Room
 from driftgauge.monitor.traffic import keep_traffic, take_over
 from driftgauge.state.catch_up import PendingRows
@@ -115,13 +117,14 @@ class ColumnMonitor:
         source: str = SOURCES[0],
         held_out: HeldOut | None = None,
         checker: Checker | None = None,
+        problems: Problems | None = None,
     ) -> None:
         """Watch the rows of `store`; by default a new one in memory.
 
         The store must be made for `state_shape` of the same options. `traffic` is the file of all versions, if any.
         `now` is in seconds since 1970. `source` is that of rows which an earlier process observed and did not count.
         `held_out` is what is known of rows that the model was not fitted on, for estimates of its performance.
-        `checker` checks the windows against constraints, if there are any.
+        `checker` checks the windows against constraints, if there are any. `problems` gets what fails beside drift.
         """
         self.baseline: Final = baseline
         """What the columns of observed rows are."""
@@ -146,8 +149,7 @@ class ColumnMonitor:
         self.history: Final = VerdictHistory(self.store, self.watched.names)
         """The verdicts of the past."""
         self._traffic = traffic
-        self._held_out = held_out
-        self._checker = checker
+        self._beside = Beside(self.watched, held_out, checker, problems)
         self._has_begun = False
         self._last = self._initial(now)
 
@@ -271,7 +273,7 @@ class ColumnMonitor:
             held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
         windows = self._windows(held, now)
         report, carried = self._report(held, windows, now)
-        expected, quality = self._beside(windows, held)
+        expected, quality = self._beside.evaluate(windows, held)
         with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
             self._keep(report, carried, held, now)
         return Evaluation(report, now, time.thread_time() - started, expected, quality)
@@ -296,12 +298,7 @@ class ColumnMonitor:
         except Exception:  # the next evaluation reports the problem
             held = Store.in_memory(self.store.shape).snapshot(now)
             windows = self._windows(held, now)
-            return Evaluation(self._report(held, windows, now)[0], now, 0.0, *self._beside(windows, held))
-
-    def _beside(self, windows: Sequence[Window], held: StateSnapshot) -> tuple[Estimated, QualityReport | None]:
-        """Return what is evaluated beside drift: the performance without ground truth, and the constraints."""
-        quality = None if self._checker is None else self._checker.report_beside(windows, held.evidence)
-        return estimated(self._held_out, self.watched, windows), quality
+            return Evaluation(self._report(held, windows, now)[0], now, 0.0, *self._beside.evaluate(windows, held))
 
     def _windows(self, held: StateSnapshot, now: float) -> list[Window]:
         policy, clock = self.options.policy, self.clock.now(held.latest_at, now)

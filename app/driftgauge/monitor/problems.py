@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import structlog
@@ -56,6 +57,16 @@ class Problems:
         """Forget a problem that has ended."""
         with self._lock:
             self._latest.pop(kind, None)
+
+    @contextmanager
+    def apart(self, kind: str) -> Iterator[None]:
+        """Record what fails in the block, which then ends there; a block that succeeds resolves the problem."""
+        try:
+            yield
+        except Exception as error:
+            self.record(kind, error)
+        else:
+            self.resolve(kind)
 
     def current(self) -> list[str]:
         """Return a sentence for each problem of the last five minutes."""
