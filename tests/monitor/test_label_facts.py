@@ -6,7 +6,9 @@ from driftgauge.monitor.label_facts import Known, SharedLabelFacts, known_of
 from driftgauge.predictions.label_store import LabelFacts
 
 KNOWN = Known(
-    LabelFacts(3, 12.5), 7.0, {"revenue": {"1": OutcomeSums(2, 3.0, 5.0, 4), "2": OutcomeSums(1, 1.0, 1.0, 1)}}
+    LabelFacts(3, 12.5),
+    {"revenue": 7.0},
+    {"revenue": {"1": OutcomeSums(2, 3.0, 5.0, 4), "2": OutcomeSums(1, 1.0, 1.0, 1)}},
 )
 
 
@@ -16,7 +18,7 @@ def test_what_is_known_reads_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", "null", "{}", '{"facts": 3, "judged_at": 1, "sums": {}}', '{"sums": []}']
+    "text", ["", "[]", "{", "null", "{}", '{"facts": 3, "claimed": {}, "sums": {}}', '{"sums": []}']
 )
 def test_a_text_that_cannot_be_read_says_nothing(text: str) -> None:
     assert known_of(text) == Known()

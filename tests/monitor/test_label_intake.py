@@ -4,11 +4,12 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from driftgauge.common.shared_text import SharedText
-from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule
+from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule, OutcomeSums
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABEL_RESULTS, LABELS, OUTCOMES
 from driftgauge.monitor import label_intake
@@ -227,3 +228,66 @@ def test_what_one_worker_finds_another_worker_says_at_once(parts: Parts, tmp_pat
     assert other.outcomes["click"].estimate.value == one.outcomes["click"].estimate.value == 29 / 40
     for own in workers:
         own.close()
+
+
+class SlowSums(LabelStore):
+    """Labels whose outcomes take as long to sum up as a test says."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.log.engine, parts.version)
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, OutcomeSums]:
+        self.began.set()
+        assert self.go.wait(20.0)
+        return super().outcome_sums(outcome, begin, end)
+
+
+def _same(store: LabelStore) -> LabelStore:
+    return store
+
+
+def test_no_batch_and_no_worker_waits_while_one_sums_up_outcomes(parts: Parts, tmp_path: Path) -> None:
+    slow, quick = SlowSums(parts), SlowSums(parts)
+    rule = OutcomeRule("event", 3_600.0, absent=0.0)
+    one, other = (
+        LabelIntake(
+            partial(_same, own),
+            parts.state,
+            parts.problems,
+            parts.clock,
+            wait_seconds=WAIT,
+            outcomes={"click": rule},
+            shared=SharedText(tmp_path, "labels"),
+        )
+        for own in (slow, quick)
+    )
+    parts.predict(["a"])
+    settling = threading.Thread(target=one.settle)
+    settling.start()
+    assert slow.began.wait(20.0)
+    other.add_now(labels(["a", "b"]))
+    other.settle()
+    assert other.facts == one.facts == LabelFacts(waiting=1, last_received=START)
+    assert (settling.is_alive(), quick.began.is_set()) == (True, False)
+    slow.go.set()
+    settling.join(20.0)
+    assert other.outcomes["click"].rows == one.outcomes["click"].rows == 1
+    assert other.facts == LabelFacts(waiting=1, last_received=START)
+    for own in (one, other):
+        own.close()
+
+
+def test_a_sum_that_failed_is_tried_again_at_the_next_look(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = OutcomeRule("event", 3_600.0, absent=0.0)
+    intake = LabelIntake(
+        lambda: parts.store, parts.state, parts.problems, parts.clock, wait_seconds=WAIT, outcomes={"click": rule}
+    )
+    parts.predict(["a"])
+    with monkeypatch.context() as failing:
+        failing.setattr(parts.store, "outcome_sums", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            intake.settle()
+    intake.settle()
+    assert intake.outcomes["click"].rows == 1
+    intake.close()

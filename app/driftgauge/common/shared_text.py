@@ -36,14 +36,15 @@ class SharedText:
                         self._known = _mark(os.fstat(file.fileno())), file.read(MOST_BYTES).decode()
         return self._known[1]
 
-    def replace(self, make: Callable[[], str]) -> None:
+    def replace(self, make: Callable[[], str], wait_seconds: float = LOCK_SECONDS) -> None:
         """Replace the text by what `make` returns now.
 
-        It is called under a lock, so that no newer text of another process is replaced by an older one. Raises what
-        `make` does, LockTimeout if another process takes too long, and OSError if the file cannot be written; then this
+        It is called under a lock, so that no newer text of another process is replaced by an older one; others wait
+        for it, so it should be quick. Raises what `make` does, LockTimeout if another process has the lock for longer
+        than `wait_seconds`, and OSError if the file cannot be written; then this
         process goes on with the new text until another one replaces it.
         """
-        with nullcontext() if self._path is None else FileLock(self._path.with_suffix(".lock")).held(LOCK_SECONDS):
+        with nullcontext() if self._path is None else FileLock(self._path.with_suffix(".lock")).held(wait_seconds):
             text = make()
             if text == self.read():
                 return

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from driftgauge.common.private_files import LockTimeout
-from driftgauge.common.shared_text import SharedText
+from driftgauge.common.shared_text import LOCK_SECONDS, SharedText
 from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, OutcomeSums, judge_versions
 from driftgauge.predictions.label_store import LabelFacts
 
@@ -23,8 +23,8 @@ class Known:
     """What is known of the labels and outcomes of a model."""
 
     facts: LabelFacts = NO_FACTS
-    judged_at: float | None = None
-    """When outcomes were summed up, seconds since 1970; None before the first time."""
+    claimed: Mapping[str, float] = field(default_factory=dict)
+    """When a worker last began to sum up each outcome, seconds since 1970."""
     sums: Sums = field(default_factory=dict)
 
     @property
@@ -41,7 +41,8 @@ def known_of(text: str) -> Known:
             str(name): {str(version): OutcomeSums(**own) for version, own in versions.items()}
             for name, versions in content["sums"].items()
         }
-        return Known(LabelFacts(**content["facts"]), content["judged_at"], sums)
+        claimed = {str(name): float(at) for name, at in content["claimed"].items()}
+        return Known(LabelFacts(**content["facts"]), claimed, sums)
     except (ValueError, TypeError, KeyError, AttributeError):
         return Known()
 
@@ -55,13 +56,14 @@ class SharedLabelFacts:
         self._shared: Final = shared or SharedText()
         self._read: tuple[str, Known, Mapping[str, OutcomeReport]] = "", Known(), {}
 
-    def replace(self, look: Callable[[Known], Known]) -> None:
+    def replace(self, look: Callable[[Known], Known], wait_seconds: float = LOCK_SECONDS) -> None:
         """Replace what is known by what `look` finds now, given what was known; raises what it raises.
 
-        What cannot be written for the others is known to this process.
+        Other workers wait for it meanwhile. What cannot be written for them is known to this process; what another
+        one holds up for longer than `wait_seconds` is left out.
         """
         with suppress(OSError, LockTimeout):
-            self._shared.replace(lambda: look(self.known).text)
+            self._shared.replace(lambda: look(self.known).text, wait_seconds)
 
     @property
     def known(self) -> Known:

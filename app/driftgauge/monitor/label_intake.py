@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from driftgauge.common.shared_text import SharedText
@@ -97,7 +98,8 @@ class LabelIntake:
         tally = store.add(given, self._clock())
         tally.fates[Fate.REFUSED] += refused
         self._count(tally)
-        self._known.replace(lambda known: replace(known, facts=store.facts()))
+        # What another worker holds up is looked at again by `settle`, so a batch need not wait for it.
+        self._known.replace(lambda known: replace(known, facts=store.facts()), wait_seconds=0.0)
         return tally
 
     def settle(self) -> None:
@@ -109,16 +111,32 @@ class LabelIntake:
             while store.forget():
                 pass
             self._forgotten_at = time.monotonic()
-        self._known.replace(lambda known: self._look(store, known, now))
+        if self._claims_outcomes(store, now):
+            self._sum_outcomes(store, now)
 
-    def _look(self, store: LabelStore, known: Known, now: float) -> Known:
-        """Return what is known now; outcomes are summed up once in a while, by one of the workers."""
-        is_fresh = known.judged_at is not None and 0.0 <= now - known.judged_at < OUTCOME_SECONDS
-        if not self._rules or (is_fresh and self._rules.keys() <= known.sums.keys()):
-            return replace(known, facts=store.facts())
+    def _claims_outcomes(self, store: LabelStore, now: float) -> bool:
+        """Look at the facts; return whether it is for this worker to sum up outcomes, which it does once in a while."""
+        is_mine = False
+
+        def look(known: Known) -> Known:
+            nonlocal is_mine
+            begun = [known.claimed.get(name, -inf) for name in self._rules]
+            is_mine = not all(0.0 <= now - at < OUTCOME_SECONDS for at in begun)
+            claimed = dict.fromkeys(self._rules, now) if is_mine else known.claimed
+            return replace(known, facts=store.facts(), claimed=claimed)
+
+        self._known.replace(look)
+        return is_mine
+
+    def _sum_outcomes(self, store: LabelStore, now: float) -> None:
+        """Sum up outcomes for all workers, none of which waits meanwhile."""
         end = self._mature()
-        sums = {name: store.outcome_sums(name, end - rule.seconds, end) for name, rule in self._rules.items()}
-        return Known(store.facts(), now, sums)
+        try:
+            sums = {name: store.outcome_sums(name, end - rule.seconds, end) for name, rule in self._rules.items()}
+        except Exception:  # any worker may try again at once
+            self._known.replace(lambda known: replace(known, claimed={}))
+            raise
+        self._known.replace(lambda known: replace(known, sums=sums))
 
     async def run(self) -> None:
         """Settle by interval, until cancelled."""
