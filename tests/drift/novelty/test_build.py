@@ -43,6 +43,31 @@ def test_fresh_rows_are_outliers_about_as_often_as_the_reference_says(rows: int)
     assert np.mean(shares) == pytest.approx(0.05, abs=0.01)
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.02])
+@pytest.mark.parametrize(("rows", "categories"), [(100, 20), (2_000, 40)])
+def test_fresh_rows_of_categories_are_outliers_about_as_often_as_those_of_the_reference(
+    rows: int, categories: int, gaps: float
+) -> None:
+    names, rng = tuple(f"k{i}" for i in range(categories)), np.random.default_rng(4)
+
+    def draw(n: int) -> Table:
+        own: Table = {f"c{i}": Categories(rng.integers(0, categories, n), names) for i in range(5)}
+        return {**own, "x": np.where(rng.random(n) < gaps, np.nan, rng.normal(size=n))}
+
+    shares = []
+    for _ in range(20):
+        table, live = draw(rows), draw(4_000)
+        columns = baseline_of(table).columns
+        found = reference_novelty(table, columns)
+        assert found is not None
+        cells = [
+            own.bins.encode(names)[data.codes] if isinstance(data := live[own.name], Categories) else data
+            for own in columns
+        ]
+        shares.append((RowScorer(columns, found.covariance).scores(np.stack(cells, axis=1)) > found.threshold).mean())
+    assert np.mean(shares) < 1.5 / rows + 0.001
+
+
 def test_the_threshold_is_the_quantile_and_marks_the_rest() -> None:
     rng = np.random.default_rng(2)
     table: Table = {"x": rng.normal(size=10_000), "c": Categories(rng.integers(0, 3, 10_000), ("a", "b", "c"))}

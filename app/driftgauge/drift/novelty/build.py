@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import OTHER, UNSEEN, Bins, FloatArray
 from driftgauge.drift.novelty.novelty import packed
 from driftgauge.drift.novelty.scorer import RowScorer, scales_of
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, Table
@@ -53,14 +53,15 @@ def reference_novelty(
         z = np.nan_to_num(scales.standardised(cells[:, numeric]))
         total += z.T @ z
     covariance = packed(total / rows)
-    scorer = RowScorer(columns, covariance)
-    scores = np.concatenate([_left_out_scores(scorer, cells, rows) for cells in _parts(table, columns, rows)])
+    scorer, means = RowScorer(columns, covariance, is_left_out=True), np.zeros(len(columns))
+    means[numeric] = scales.mean
+    scores = np.concatenate([_left_out_scores(scorer, cells, rows, means) for cells in _parts(table, columns, rows)])
     return ReferenceNovelty(covariance, scores, float(np.quantile(scores, quantile, method="inverted_cdf")))
 
 
-def _left_out_scores(scorer: RowScorer, cells: FloatArray, rows: int) -> FloatArray:
-    squared = left_out(scorer.distances(cells), rows) + 2.0 * scorer.surprise(cells)
-    return np.sqrt(squared)
+def _left_out_scores(scorer: RowScorer, cells: FloatArray, rows: int, means: FloatArray) -> FloatArray:
+    distances = left_out(scorer.distances(np.where(np.isnan(cells), means, cells)), rows)
+    return np.sqrt(distances + 2.0 * (scorer.surprise_of_gaps(cells) + scorer.surprise(cells)))
 
 
 def left_out(squared: FloatArray, rows: int) -> FloatArray:
@@ -75,7 +76,7 @@ def left_out(squared: FloatArray, rows: int) -> FloatArray:
 
 
 def _parts(table: Table, columns: Sequence[ColumnBaseline], rows: int) -> Iterator[FloatArray]:
-    """Yield the table's rows as a monitor observes them, shape [some, columns]."""
+    """Yield the table's rows as a monitor observes them, each new to the reference, shape [some, columns]."""
     own = [_Cells(table[column.name], column) for column in columns]
     for first in range(0, rows, _ROWS_AT_ONCE):
         yield np.stack([cells.part(slice(first, first + _ROWS_AT_ONCE)) for cells in own], axis=1)
@@ -86,7 +87,7 @@ class _Cells:
 
     def __init__(self, data: FloatArray | Categories, column: ColumnBaseline) -> None:
         self._data = data
-        self._codes = np.append(column.bins.encode(data.names), np.nan) if isinstance(data, Categories) else None
+        self._codes = _left_out_codes(data, column.bins) if isinstance(data, Categories) else None
 
     def part(self, rows: slice) -> FloatArray:
         """Return some of them: numbers, or the codes of their bins."""
@@ -94,3 +95,12 @@ class _Cells:
             assert self._codes is not None  # noqa: S101  # the codes of categories are known
             return self._codes[self._data.codes[rows]]
         return self._data[rows]
+
+
+def _left_out_codes(data: Categories, bins: Bins) -> FloatArray:
+    """Return the codes of categories, then that of a missing one; a rare one seen once would be new without its row."""
+    codes = bins.encode((*data.names, None))
+    if bins.tail_complete:
+        once = np.bincount(data.codes[data.codes >= 0], minlength=len(codes)) == 1
+        codes[once & (codes == bins.special[OTHER])] = bins.special[UNSEEN]
+    return codes

@@ -30,9 +30,17 @@ class RowScorer:
     """Scores rows by a covariance of their standardised numbers."""
 
     def __init__(
-        self, columns: Sequence[ColumnBaseline], covariance: Sequence[float], names: Collection[str] | None = None
+        self,
+        columns: Sequence[ColumnBaseline],
+        covariance: Sequence[float],
+        names: Collection[str] | None = None,
+        *,
+        is_left_out: bool = False,
     ) -> None:
-        """Score rows of these columns, or only their cells in some; `covariance` is the packed one of the numbers."""
+        """Score rows of these columns, or only their cells in some; `covariance` is the packed one of the numbers.
+
+        Rows of the reference (`is_left_out`) have the surprise that they would have had outside of it.
+        """
         scored = [index for index, column in enumerate(columns) if names is None or column.name in names]
         numeric = [index for index in scored if columns[index].kind == "numeric"]
         others = [index for index in scored if columns[index].kind != "numeric"]
@@ -44,9 +52,9 @@ class RowScorer:
             self._low, self._high = scales.low * scales.std, scales.high * scales.std
         self._mean = scales.mean
         self._axes: FloatArray = _whitening(unpacked(covariance)) / scales.std[:, np.newaxis]
-        self._missing = np.array([_missing_surprise(column) for column in own])
+        self._missing = np.array([_missing_surprise(column, int(is_left_out)) for column in own])
         self._categories = _selection(others)
-        tables = [surprises(columns[index]) for index in others]
+        tables = [surprises(columns[index], int(is_left_out)) for index in others]
         self._width = max(map(len, tables), default=0)
         self._table = np.concatenate([np.pad(own, (0, self._width - len(own))) for own in tables] or [np.empty(0)])
         self._offsets: IntArray = np.arange(len(others), dtype=np.int64) * self._width
@@ -91,6 +99,11 @@ class RowScorer:
             found: FloatArray = _squares(off @ self._axes) + 2.0 * (missing @ self._missing)
         return found
 
+    def surprise_of_gaps(self, cells: FloatArray) -> FloatArray:
+        """Return the surprise of the missing numbers of each row, shape [n]."""
+        found: FloatArray = np.isnan(cells[:, self._numbers]) @ self._missing
+        return found
+
     def surprise(self, cells: FloatArray) -> FloatArray:
         """Return the surprise of the categories of each row, shape [n]."""
         if not self._width:
@@ -126,17 +139,20 @@ def scales_of(columns: Sequence[ColumnBaseline]) -> Scales:
     return Scales.of(mean, std, low, high, np.ones(len(columns), dtype=np.bool_))
 
 
-def surprises(column: ColumnBaseline) -> FloatArray:
-    """Return -log(p / p_max) of each bin of a column, shape [bins]."""
+def surprises(column: ColumnBaseline, left_out: int = 0) -> FloatArray:
+    """Return -log(p / p_max) of each bin of a column, shape [bins]; `left_out` rows are taken from that bin."""
     shares = np.array(column.counts) + 0.5
-    found: FloatArray = -np.log(shares / shares.max())
+    own = np.maximum(shares - left_out, 0.5)
+    top, others = int(shares.argmax()), np.full(len(shares), shares.max())
+    others[top] = np.delete(shares, top).max(initial=0.0)
+    found: FloatArray = -np.log(own / np.maximum(own, others))
     return found
 
 
-def _missing_surprise(column: ColumnBaseline) -> float:
-    """Return -log(p / p_max) of a missing number."""
-    missing = column.counts[column.bins.special[MISSING]]
-    return max(0.0, float(np.log((max(0.0, column.rows - missing) + 0.5) / (missing + 0.5))))
+def _missing_surprise(column: ColumnBaseline, left_out: int) -> float:
+    """Return -log(p / p_max) of a missing number; `left_out` rows are taken from those without one."""
+    missing = max(0.0, column.counts[column.bins.special[MISSING]] - left_out)
+    return max(0.0, float(np.log((max(0.0, column.rows - left_out - missing) + 0.5) / (missing + 0.5))))
 
 
 def _whitening(covariance: FloatArray) -> FloatArray:
