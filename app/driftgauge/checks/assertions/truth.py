@@ -18,6 +18,7 @@ from driftgauge.checks.assertions.measures import TOO_LARGE, Later, Undefined, s
 from driftgauge.checks.assertions.reservoir import Reservoir
 from driftgauge.checks.moments import Moments
 from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.drift.statistics.roc import area, rows_by_score
 from driftgauge.errors import ColumnError
 from driftgauge.tables.cells import codes_of
 
@@ -253,7 +254,7 @@ class Scored:
         """Return what gives the measure, NaN where it is not defined; Undefined if a window has another class."""
         if self._which == "roc_auc":
             held = self._held.values()
-            found = area_under_roc(held[:, 0], held[:, 1] > 0.5)
+            found = area(*rows_by_score(held[:, 0], held[:, 1] > 0.5))
         else:
             found = _ratio(self._loss, self._rows)
         return partial(_of_two, found, self._columns, self._classes)
@@ -270,15 +271,6 @@ def _losses(which: str, actual: BoolArray, scores: FloatArray) -> FloatArray:
         return np.asarray((scores - actual) ** 2)
     kept = np.clip(scores, TINY, 1.0 - TINY)
     return np.asarray(-np.log(np.where(actual, kept, 1.0 - kept)))
-
-
-def area_under_roc(scores: FloatArray, positive: BoolArray) -> float:
-    """Return the probability that a positive row has a higher score than another, ties half; NaN without both."""
-    distinct, codes = np.unique(scores, return_inverse=True)
-    positives = np.bincount(codes, positive, minlength=len(distinct))
-    negatives = np.bincount(codes, ~positive, minlength=len(distinct))
-    below = np.cumsum(negatives) - negatives
-    return _ratio(float((positives * (below + 0.5 * negatives)).sum()), float(positives.sum() * negatives.sum()))
 
 
 class Errors:

@@ -15,6 +15,7 @@ import numpy as np
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.multivariate.encoding import Encoded, Features
+from driftgauge.drift.statistics.roc import delong, rows_by_score
 
 FOLDS: Final = 5
 FEWEST_ROWS: Final = 200
@@ -103,21 +104,9 @@ def auc(scores: FloatArray, positive: BoolArray) -> tuple[float, float]:
 
     At least the variance of a classifier that knows nothing is returned, because DeLong's is too small near 1.
     """
-    one, other = scores[positive], scores[~positive]
-    n, m = len(one), len(other)
-    together = _ranks(np.concatenate([one, other]))
-    above = (together[:n] - _ranks(one)) / m
-    below = 1.0 - (together[n:] - _ranks(other)) / n
-    area = float(above.mean())
-    variance = float(above.var(ddof=1)) / n + float(below.var(ddof=1)) / m
+    area, variance = delong(*rows_by_score(scores, positive))
+    n, m = int(positive.sum()), int((~positive).sum())
     return area, max(variance, 1.0 / (12.0 * n * m) * (n + m + 1) * 4.0 * area * (1.0 - area))
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    """Return the rank of each value from 1, equal ones the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: FloatArray = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
-    return ranks
 
 
 def _folds(is_current: BoolArray, rng: np.random.Generator) -> IntArray:

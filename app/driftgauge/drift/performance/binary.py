@@ -10,6 +10,7 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.counts import CohortCounts, CountLayout, LabelledRows
 from driftgauge.drift.performance.intervals import UNKNOWN, Estimate, Z, mean_of, normal, wilson
+from driftgauge.drift.statistics import roc
 
 CALIBRATION_GROUPS: Final = 15
 """Groups of about as many rows each, ordered by score, whose mean score is compared with their positive rate."""
@@ -72,30 +73,22 @@ def f1(counts: CohortCounts) -> Estimate:
 def roc_auc(counts: CohortCounts) -> Estimate:
     """Return the area under the ROC curve with DeLong's interval on the logit scale.
 
-    Scores of one bin count as ties. DeLong, DeLong, Clarke-Pearson, 1988, "Comparing the areas under two or more
-    correlated receiver operating characteristic curves". Where all pairs are in order, or none is, the interval is
-    Wilson's of as many trials as the smaller class has rows.
+    Scores of one bin count as ties. Where all pairs are in order, or none is, the interval is Wilson's of as many
+    trials as the smaller class has rows.
     """
     positives, negatives = counts.arrays["positives"], counts.arrays["negatives"]
     m, n = positives.sum(), negatives.sum()
     if not m or not n:
         return UNKNOWN
-    beaten = (np.cumsum(negatives) - 0.5 * negatives) / n
-    beating = (m - np.cumsum(positives) + 0.5 * positives) / m
-    area = float((positives * beaten).sum() / m)
     if m < 2 or n < 2:
-        return Estimate(area, 0.0, 1.0)
-    variance = _variance(beaten, positives, area) / m + _variance(beating, negatives, area) / n
+        return Estimate(roc.area(positives, negatives), 0.0, 1.0)
+    area, variance = roc.delong(positives, negatives)
     if not 0.0 < area < 1.0 or variance <= 0.0:
         fallback = wilson(area * min(m, n), min(m, n))
         return Estimate(area, fallback.lower, fallback.upper)
     half = Z * math.sqrt(variance) / (area * (1.0 - area))
     logit = math.log(area / (1.0 - area))
     return Estimate(area, _expit(logit - half), _expit(logit + half))
-
-
-def _variance(values: FloatArray, weights: FloatArray, mean: float) -> float:
-    return float((weights * (values - mean) ** 2).sum() / (weights.sum() - 1.0))
 
 
 def _expit(value: float) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.drift.statistics.roc import area
 
 CALIBRATION_BINS: Final = 128
 FEWEST_BIN_ROWS: Final = 20
@@ -130,11 +131,8 @@ class Calibration:
 
 def _roc_auc(positive: FloatArray, negative: FloatArray) -> dict[str, float]:
     """Return the area under the ROC curve from expected rows by ascending score; ties in a bin count half."""
-    pairs = positive.sum() * negative.sum()
-    if pairs <= 0.0:
-        return {}
-    below = np.cumsum(negative) - negative / 2.0
-    return {"roc_auc": float(positive @ below / pairs)}
+    found = area(positive, negative)
+    return {} if np.isnan(found) else {"roc_auc": found}
 
 
 def fit_calibration(scores: FloatArray, hit: BoolArray, answered: BoolArray, *, binary: bool) -> Calibration | None:
