@@ -10,10 +10,10 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
-from driftgauge.drift.verdict.comparison import compare
+from driftgauge.drift.verdict.comparison import compare, effects_of
 from driftgauge.drift.verdict.policy import BOUNDED, OF_VALUES, STATISTICS, ColumnPolicy, Policy, Statistic
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
-from driftgauge.drift.verdict.rule import JUDGED_ROWS, Status
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, Status
 from driftgauge.drift.verdict.sizes import IN_WORDS, range_notes, unusable
 from driftgauge.drift.windows.window import Rows, Window, sliding_windows
 
@@ -159,6 +159,20 @@ def test_latches_of_rows_are_those_of_an_evaluation(statistic: Statistic) -> Non
     _, after = evaluate(_baseline(), [window], 1_000, before, policy, 2_000.0)
     assert update_latches(_baseline(), [window], before.latched, policy).tolist() == after.latched.tolist()
     assert after.latched[0].all()
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_effects_of_rows_are_those_of_a_comparison(statistic: Statistic) -> None:
+    own = {"flag": ColumnPolicy(statistic="wasserstein"), "skewed": ColumnPolicy(statistic="js")}
+    values = _draw(np.random.default_rng(13), 2_000, shift=0.2)
+    values[:1_800, 0] = np.nan
+    rows = Rows(values, _baseline().binner.codes(values), 100.0 + np.arange(2_000.0))
+    windows = sliding_windows(rows, (100, 600, 2_000), 0.0, _baseline().binner)
+    for policy in (Policy(statistic=statistic), Policy(statistic=statistic, columns=own)):
+        compared = compare(_baseline(), windows, policy)
+        for index, limit in enumerate(LIMITS):
+            found, expected = effects_of(_baseline(), windows, policy)[index], [w.effect(limit) for w in compared]
+            assert found == pytest.approx(np.array(expected), rel=1e-12, nan_ok=True)
 
 
 def test_the_expected_range_of_the_reference_is_the_limit_where_it_is_above() -> None:

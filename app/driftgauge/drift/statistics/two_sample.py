@@ -126,10 +126,14 @@ class SampleComparison:
         z = scales.standardised(reference.points.T).T
         self._z = np.column_stack([scales.low, z, scales.high])
 
-    def __call__(self, by_column: FloatArray) -> SampleStatistics:
-        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored."""
+    def __call__(self, by_column: FloatArray, only: BoolArray | None = None) -> SampleStatistics:
+        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored.
+
+        With `only` (shape [columns]) the statistics of the other columns stay unknown.
+        """
         found = SampleStatistics.unknown(len(self._lower), len(self._levels))
-        for columns in self._lots(by_column.shape[1]):
+        numeric = self._reference.numeric if only is None else self._reference.numeric & only
+        for columns in self._lots(np.flatnonzero(numeric), by_column.shape[1]):
             self._compare(by_column, columns, found)
         return found
 
@@ -155,9 +159,9 @@ class SampleComparison:
                 mean_shift=np.where(spread, shift, np.nan),
             )
 
-    def _lots(self, rows: int) -> Iterator[IntArray]:
-        """Yield the numeric columns in lots that fit in the processor's cache."""
-        numeric = np.flatnonzero(self._reference.numeric)
+    @staticmethod
+    def _lots(numeric: IntArray, rows: int) -> Iterator[IntArray]:
+        """Yield numeric columns in lots that fit in the processor's cache."""
         size = max(1, _CELLS_AT_ONCE // max(1, rows))
         for first in range(0, len(numeric), size) if rows else ():
             yield numeric[first : first + size]

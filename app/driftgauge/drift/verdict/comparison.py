@@ -13,7 +13,7 @@ from driftgauge.drift.statistics.divergences import cramers_v, kl_divergence
 from driftgauge.drift.statistics.psi import Psi, Shares, js_distance, shares
 from driftgauge.drift.statistics.significance import Significance
 from driftgauge.drift.statistics.two_sample import SampleStatistics
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import OF_VALUES, Policy
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, REPORTED_ROWS, Limit
 from driftgauge.drift.verdict.sizes import Compared, Sizes, limits, sizes
 from driftgauge.drift.windows.blocks import HOURS
@@ -70,17 +70,23 @@ class WindowReport:
 
 def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> FloatArray:
     """Return the effects of sliding windows, as `compare` would, shape [limits, windows, columns]."""
-    if not policy.judges_by_psi:
-        compared = compare(baseline, windows, policy)
-        return np.stack([[window.effect(limit) for window in compared] for limit in LIMITS])
-    counts = np.stack([window.counts for window in windows])
-    psi = baseline.psi(counts, _hours(windows))
+    counts, hours = np.stack([window.counts for window in windows]), _hours(windows)
+    reference = np.broadcast_to(baseline.expected(hours), counts.shape)
+    psi = baseline.psi(counts, hours)
+    of_values = np.array([name in OF_VALUES for name in policy.statistics(baseline)], dtype=np.bool_)
+    samples = _samples(baseline, windows, of_values) if of_values.any() else None
+    unknown = SampleStatistics.unknown(len(baseline.columns))
     effects = np.full((len(LIMITS), len(windows), len(baseline.columns)), np.nan)
     for i, window in enumerate(windows):
         own = Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i])
         judged = _judged(baseline, window.rows, own, policy)
-        for index, limit in enumerate(_thresholds(baseline, window.rows, policy)[0].values()):
-            effects[index, i] = np.where(judged, own.debiased / limit, np.nan)
+        if not judged.any():
+            continue
+        sample = unknown if samples is None else samples[i]
+        compared = Compared(window.rows, own, window.counts.astype(np.float64), reference[i], sample)
+        found = sizes(baseline, compared, policy)
+        for index, limit in enumerate(LIMITS):
+            effects[index, i] = np.where(judged & found.enough, found.debiased / found.thresholds[limit], np.nan)
     return effects
 
 
@@ -121,8 +127,8 @@ def _significance(baseline: Baseline, counts: IntArray) -> Significance:
     return baseline.significance(counts.astype(np.float64))
 
 
-def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatistics]:
-    """Compare the rows of each window; rows that windows share are compared once."""
+def _samples(baseline: Baseline, windows: Sequence[Window], only: BoolArray | None = None) -> list[SampleStatistics]:
+    """Compare the rows of each window, in all columns or in some; rows that windows share are compared once."""
     found: list[SampleStatistics] = []
     seen: list[tuple[Rows, SampleStatistics]] = []
     for window in windows:
@@ -130,7 +136,7 @@ def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatis
         if known:
             found.append(known[0])
         elif window.sample is not None:
-            found.append(baseline.sample_comparison(window.sample.by_column))
+            found.append(baseline.sample_comparison(window.sample.by_column, only))
             seen.append((window.sample, found[-1]))
         else:
             missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]
