@@ -12,7 +12,7 @@ import numpy as np
 from driftgauge.drift.bins import UNSEEN, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.quality.constraints import Constraints
-from driftgauge.drift.quality.duplicates import row_hashes
+from driftgauge.drift.quality.duplicates import distinct, row_hashes
 from driftgauge.drift.quality.items import Item, items_of, unchecked_domains
 from driftgauge.drift.quality.report import DUPLICATES, ConstraintVerdict, Example, QualityReport, limits
 from driftgauge.drift.quality.significance import evidence, share_bound, threshold_log10
@@ -118,7 +118,8 @@ class Checker:
                 found[place] = np.count_nonzero(item.violated(window.sample.by_column[item.index]))
         if self.has_duplicates and window.sample is not None:
             newest = window.sample.newest(self._most_compared)
-            found[-1] = len(newest) - len(np.unique(row_hashes(newest.values[:, self._features])))
+            hashes = row_hashes(newest.by_column[index] for index in self._features)
+            found[-1] = len(newest) - distinct(hashes)
         return found
 
     def _checked(self, window: Window) -> FloatArray:

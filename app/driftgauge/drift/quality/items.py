@@ -47,7 +47,9 @@ class Item:
         """Return which cells violate a constraint on numbers, shape [n]; missing ones never do."""
         if self.kind == "integrality":
             with np.errstate(invalid="ignore"):
-                found: BoolArray = np.abs(cells - np.rint(cells)) > 0.0
+                off = np.rint(cells)
+                np.subtract(cells, off, out=off)
+                found: BoolArray = np.abs(off, out=off) > 0.0
             return found
         outside: BoolArray = cells > self.highest
         if self.lowest > -math.inf:
