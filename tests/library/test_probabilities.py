@@ -125,6 +125,35 @@ def test_a_bundle_knows_their_order(multiclass: Example, tmp_path: Path) -> None
     assert batch.probabilities[version][order] == pytest.approx(proba[:, places], abs=1e-7)
 
 
+def test_the_score_of_a_binary_model_is_the_probability_of_its_positive_class(binary: Example, tmp_path: Path) -> None:
+    proba, classes = binary.estimator.predict_proba(binary.inputs(binary.held_out)), binary.bundle.info.classes
+    by_class = dict(zip(reversed(classes), proba.T[::-1], strict=True))
+    first = binary.held_out.iloc[0].to_dict()
+    with Monitor.open(binary.folder, state_dir=tmp_path, on_error="raise") as monitor:
+        for name, given in (("array", proba), ("by class", by_class)):
+            monitor.observe(binary.held_out, probabilities=given, ids=[f"{name} {row}" for row in range(len(proba))])
+        monitor.observe(first, probabilities=dict(zip(classes, proba[0], strict=True)), ids="one")
+        with pytest.raises(Refused, match=f"probabilities: {classes[1]} is absent"):
+            monitor.observe(first, probabilities={str(classes[0]): 0.25, "other": 0.75})
+    batch = logged(tmp_path, binary.bundle.info.name)
+    for name in ("array", "by class"):
+        order = [batch.ids.index(f"{name} {row}") for row in range(len(proba))]
+        assert batch.scores[order] == pytest.approx(proba[:, 1])
+    assert batch.scores[batch.ids.index("one")] == pytest.approx(proba[0, 1])
+
+
+def test_a_baseline_alone_does_not_say_which_of_two_classes_is_the_positive_one() -> None:
+    x = np.random.default_rng(0).random(900)
+    with Monitor.open(create_baseline({"p": x, "prediction": x}), on_error="raise") as monitor:
+        with pytest.raises(Refused, match=r"positive one: give prediction=… \(the probability of the positive class\)"):
+            monitor.observe([{"p": 0.5}], probabilities={"no": [0.75], "yes": [0.25]})
+        monitor.observe([{"p": 0.5}], prediction=[0.25], probabilities={"no": [0.75], "yes": [0.25]})
+        assert monitor.report().rows_observed == 1
+    with Monitor.open(create_baseline({"p": x}), on_error="raise") as monitor:
+        monitor.observe([{"p": 0.5}], probabilities={"no": [0.75], "yes": [0.25]})
+        assert monitor.report().rows_observed == 1
+
+
 def test_rows_without_all_classes_or_of_another_number_are_refused_and_not_counted(
     multiclass: Example, tmp_path: Path
 ) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar,
 
 import numpy as np
 
-from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.ids import prediction_ids
-from driftgauge.library.probabilities import probabilities_of, require_rows
+from driftgauge.library.probabilities import GivenProbabilities, probabilities_of, require_rows
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
@@ -133,10 +133,11 @@ class Monitor:
         DataFrame. `prediction` is the score of the row, or one for each row: a probability, or the value of a
         regression; `prediction_class` the class, if the baseline has classes. `probabilities` are those of several
         classes, by class, such as `dict(zip(model.classes_, model.predict_proba(rows).T))`, or as an array in the order
-        of a bundle's classes; left out, `prediction` is the largest one, and `prediction_class` its class. `at` are the
-        rows' own times, if they have some. Missing values are None or NaN. `ids` are their prediction ids, a text or
-        one for each row: with a state folder or `prediction_log_url`, rows that have ids are kept in the prediction
-        log, where ground truth finds them.
+        of a bundle's classes; left out, `prediction` is the largest one, and `prediction_class` its class. Of two
+        classes, where the baseline has `prediction` without `prediction_class`, it is that of a bundle's positive
+        class, and must be given for a baseline alone. `at` are the rows' own times, if they have some. Missing values
+        are None or NaN. `ids` are their prediction ids, a text or one for each row: with a state folder or
+        `prediction_log_url`, rows that have ids are kept in the prediction log, where ground truth finds them.
 
         With the setting `outliers`, the result says which rows are outliers: `is_outlier` and `outlier_score`, a list
         each. Otherwise it is None.
@@ -149,7 +150,7 @@ class Monitor:
             given = None
             if probabilities is not None:
                 given = probabilities_of(probabilities, self._source.classes or None)
-                prediction = given.score if prediction is None else prediction
+                prediction = self._score_of(given) if prediction is None else prediction
                 prediction_class = given.predicted if prediction_class is None else prediction_class
             if at is None and given is None and opened.monitor.outlier_scorer is None:
                 values = self._rows.row(rows, prediction, prediction_class)
@@ -171,6 +172,13 @@ class Monitor:
             if self._on_error == "raise":
                 raise
             return None
+
+    def _score_of(self, given: GivenProbabilities) -> Any:
+        """Return the scores that probabilities say: of a binary model the baseline has those of the positive class."""
+        names = self._source.baseline.names
+        if len(given.names) == 2 and PREDICTION in names and PREDICTION_CLASS not in names:
+            return given.positive(self._source.classes or None)
+        return given.score
 
     def label(
         self, ids: Any, labels: Any = None, *, at: Any = None, outcomes: Mapping[str, Any] | None = None

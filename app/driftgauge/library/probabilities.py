@@ -40,7 +40,22 @@ class GivenProbabilities:
     @property
     def score(self) -> Any:
         """The largest probability of each row, or of the single one."""
-        found = self.values.max(axis=1)
+        return self._each(self.values.max(axis=1))
+
+    def positive(self, classes: Sequence[ClassLabel] | None) -> Any:
+        """Return the probability of the positive class of each row, or of the single one: the last of two `classes`.
+
+        Refused if they are not known, or one is absent.
+        """
+        if classes is None:
+            message = (
+                "the baseline does not say which of two classes is the positive one: "
+                "give prediction=… (the probability of the positive class)"
+            )
+            raise _refused(Reason.MISSING_FEATURE, message)
+        return self._each(self.of(classes)[:, -1])
+
+    def _each(self, found: FloatArray) -> Any:
         return float(found[0]) if self.is_single else found
 
     @property
