@@ -15,6 +15,7 @@ from driftgauge.drift.rolling.reference import (
     drifted_days,
     rolling_baseline,
     rolling_reference,
+    with_unknown,
 )
 from driftgauge.drift.rolling.report import RollingReport, rolling_report
 from driftgauge.drift.verdict.history import History
@@ -52,11 +53,17 @@ class RollingMonitor:
         files: RollingFiles,
         history: Callable[[float], History],
         options: RollingOptions,
+        watched: Baseline | None = None,
     ) -> None:
-        """Count the logged predictions of a model; `history` returns the verdicts since a time."""
+        """Count the logged predictions of a model; `history` returns the verdicts since a time.
+
+        `known` is the baseline of the logged columns. `watched` is that of the reports, by default the same: it may
+        have more columns at the end, such as that of outliers, which the log does not keep and no day is counted of.
+        """
         self._store = store
         self._model = model
         self._known = known
+        self._watched: Final = watched or known
         self._files = files
         self._history = history
         self.options: Final = options
@@ -103,7 +110,7 @@ class RollingMonitor:
         if damaged:
             return True
         rows = [own for own in read.values() if own is not None]
-        left_out = drifted_days(self._history(days[0] * DAY_SECONDS), days)
+        left_out = drifted_days(self._history(days[0] * DAY_SECONDS), days)[:, : len(self._known.columns)]
         main = self.options.main_window
         self._files.write_reference(
             rolling_reference(self._known, rows, left_out, sorted({min(SMALL_WINDOW, main), main}), now)
@@ -124,4 +131,5 @@ class RollingMonitor:
         if found is None or found.counts.shape != self._known.counts.shape:
             return
         if self._current is None or found.built_at != self._current[0].built_at:
-            self._current = found, rolling_baseline(self._known, found)
+            padded = with_unknown(found, self._watched)
+            self._current = padded, rolling_baseline(self._watched, padded)

@@ -12,6 +12,7 @@ from driftgauge.monitor.rolling import RollingMonitor
 from driftgauge.monitor.step_loop import StepLoop
 
 PROBLEM: Final = "rolling_reference_not_built"
+NOT_COMPARED: Final = "rolling_reference_not_compared"
 LONGEST_INTERVAL_SECONDS: Final = 60.0
 """How often a worker looks whether the reference is due, or another one has built it."""
 
@@ -32,5 +33,12 @@ class RollingLoop(StepLoop[RollingMonitor]):
         super().__init__(made, problems, clock, problem=PROBLEM, interval_seconds=interval)
 
     def report_on(self, report: DriftReport) -> RollingReport | None:
-        """Return the comparison of a report's main window; None before the first reference."""
-        return None if self.work is None else self.work.report_on(report)
+        """Return the comparison of a report's main window; None before the first reference, and if it fails.
+
+        A failure is a problem, so that what shows the verdict on the training goes on.
+        """
+        found = None
+        if (work := self.work) is not None:
+            with self._problems.apart(NOT_COMPARED):
+                found = work.report_on(report)
+        return found

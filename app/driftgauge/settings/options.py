@@ -132,8 +132,6 @@ class Settings(
                 raise ValueError(f"{both} set the same thresholds: leave one of them out")
         if self.reference == "rolling":
             self._require_log()
-            if self.outliers:
-                raise ValueError("outliers=true needs reference=training, because the prediction log has no outliers")
         if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.kafka_lag_threshold_critical_messages < self.kafka_lag_threshold_warning_messages:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driftgauge.drift.novelty.novelty import OUTLIER
 from driftgauge.drift.rolling.reference import FEWEST_ROWS
 from driftgauge.edges.http.openapi.schemas_status import DriftStatus
-from driftgauge.monitor.rolling_loop import RollingLoop
+from driftgauge.monitor.rolling_loop import NOT_COMPARED, RollingLoop
 
 from tests.edges.http.test_performance import Clock
 from tests.examples import Example
@@ -18,6 +19,14 @@ from tests.served import Served, served
 DAY = 86_400.0
 START = 19_675 * DAY + DAY / 2.0
 FEATURE = "model_reference_feature_psi_debiased"
+OPTIONS: dict[str, Any] = {
+    "windows": (500, 1_000),
+    "max_age_seconds": 3_600.0,
+    "prediction_log": True,
+    "reference": "rolling",
+    "rolling_reference_days": 2,
+    "rolling_reference_refresh_seconds": 1e9,
+}
 
 
 @pytest.fixture
@@ -27,15 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def server(binary: Example, tmp_path: Path, clock: Clock) -> Iterator[Served]:
-    options: dict[str, Any] = {
-        "windows": (500, 1_000),
-        "max_age_seconds": 3_600.0,
-        "prediction_log": True,
-        "reference": "rolling",
-        "rolling_reference_days": 2,
-        "rolling_reference_refresh_seconds": 1e9,
-    }
-    with served(binary, now=clock, state_dir=tmp_path, **options) as running:
+    with served(binary, now=clock, state_dir=tmp_path, **OPTIONS) as running:
         yield running
 
 
@@ -118,3 +119,42 @@ def test_by_the_clock_of_events_no_day_is_counted_before_the_first_event(
         stamps = ["2023-11-14T12:00:00Z"] * 10
         running.predict({"data": binary.rows(10), "timestamps": stamps}).raise_for_status()
         assert loop_of(running).step()
+
+
+def test_the_column_of_outliers_is_compared_with_the_training_alone(
+    binary: Example, tmp_path: Path, clock: Clock
+) -> None:
+    with served(binary, now=clock, state_dir=tmp_path, **OPTIONS, outliers=True) as running:
+        built(running, binary, clock)
+        status = running.status()
+        DriftStatus.model_validate(status)
+        assert status["monitoring"]["problems"] == []
+        training, rolling = (status["references"][name]["features"] for name in ("training", "rolling"))
+        assert set(training) == set(rolling) == {*status["features"], "prediction", OUTLIER}
+        assert training[OUTLIER]["psi_debiased"] is not None
+        assert (rolling[OUTLIER]["rows"], rolling[OUTLIER]["psi_debiased"]) == (0, None)
+        for name in set(rolling) - {OUTLIER}:
+            assert rolling[name]["rows"] == FEWEST_ROWS + 500, name
+            assert rolling[name]["psi_debiased"] is not None, name
+        found = {
+            dict(labels)["reference"]
+            for (name, labels) in running.metrics()
+            if name == FEATURE and OUTLIER in dict(labels).values()
+        }
+        assert "training" in found
+
+
+def test_a_comparison_that_fails_is_a_problem_and_everything_else_goes_on(
+    server: Served, binary: Example, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(server, binary, clock)
+
+    def failing(*_: object) -> None:
+        raise ArithmeticError("of the comparison")
+
+    monkeypatch.setattr(loop_of(server).work, "report_on", failing)
+    status = server.status()
+    assert status["references"] is None
+    assert f"{NOT_COMPARED}: ArithmeticError: of the comparison" in server.status()["monitoring"]["problems"]
+    for path in ("/metrics", "/"):
+        assert server.client.get(path).status_code == 200, path

@@ -114,6 +114,19 @@ def _ranges(
     return {size: values for size, values in sorted(found.items()) if size in measured}
 
 
+def with_unknown(reference: RollingReference, watched: Baseline) -> RollingReference:
+    """Return the reference with the last columns of what is watched, which it does not have, as unknown ones."""
+    rows, width = watched.counts.shape
+    own = len(reference.counts)
+    if own == rows:
+        return reference
+    counts = np.zeros((rows, width), np.int64)
+    counts[:own, : reference.counts.shape[1]] = reference.counts
+    ranges = {size: np.append(values, np.full(rows - own, np.nan)) for size, values in reference.expected_range.items()}
+    days = np.append(reference.days, np.zeros(rows - own, np.int64))
+    return replace(reference, counts=counts, days=days, expected_range=ranges)
+
+
 def rolling_baseline(known: Baseline, reference: RollingReference) -> Baseline:
     """Return the baseline that windows are compared with: the rows of the days in the bins of the training baseline.
 

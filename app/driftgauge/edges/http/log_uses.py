@@ -80,7 +80,15 @@ def rolling_loop(
         settings.rolling_reference_days, settings.rolling_reference_refresh_seconds, settings.windows[-1]
     )
     return RollingLoop(
-        lambda: RollingMonitor(log.store(), monitor.model_name, monitor.baseline, files, monitor.history.read, options),
+        lambda: RollingMonitor(
+            log.store(),
+            monitor.model_name,
+            monitor.baseline,
+            files,
+            monitor.history.read,
+            options,
+            watched=monitor.watched,
+        ),
         problems,
         lambda: monitor.clock.now(monitor.store.latest_at, nan if monitor.clock.name == "event" else clock()),
         refresh_seconds=options.refresh_seconds,
