@@ -62,6 +62,13 @@ def test_a_reward_is_an_outcome_if_there_is_one_of_this_name() -> None:
         without.labels({"reward": 2.5}, "p", math.nan)
 
 
+def test_the_reward_of_a_request_with_several_rows_is_that_of_each_of_them() -> None:
+    labels = FEEDBACK.labels({**truth({"ndarray": ["late", "lost"]}), "reward": 2.5}, "p", math.nan)
+    assert labels[2:] == [GivenLabel(key_of(f"p:{row}"), 2.5, None, "reward") for row in range(2)]
+    empty = FEEDBACK.labels({**truth({"ndarray": []}), "reward": 2.5}, "p", math.nan)
+    assert empty == [GivenLabel(key_of("p"), 2.5, None, "reward")]
+
+
 @pytest.mark.parametrize(
     ("content", "id_", "message"),
     [

@@ -31,7 +31,8 @@ class SeldonFeedback:
         """Return what a feedback says of the predictions of its request; raises Refused.
 
         The id that the response or the request in it has comes before `request_id`, that of the event: a caller that
-        did not repeat the id has been given another.
+        did not repeat the id has been given another. The reward is that of each row that has a truth; without a truth
+        the request has one row.
         """
         if type(content) is not dict:
             raise _refused("the feedback", "is no object")
@@ -46,7 +47,8 @@ class SeldonFeedback:
             found.append(GivenLabel(_key(id_, row, len(values)), self._labels.number(self._one(value)), observed))
         reward = content.get(REWARD)
         if reward is not None and REWARD in self._outcomes.kinds:
-            found.append(GivenLabel(_key(id_, 0, 1), self._outcomes.number(REWARD, reward), observed, REWARD))
+            rows, number = max(1, len(values)), self._outcomes.number(REWARD, reward)
+            found += [GivenLabel(_key(id_, row, rows), number, observed, REWARD) for row in range(rows)]
         if not found:
             raise _refused(TRUTH, f"is absent, and no outcome has the name {REWARD}")
         return found
