@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -87,9 +88,12 @@ def test_a_damaged_file_is_not_rewritten(bundle: Path, baseline: Path) -> None:
     assert read_baseline(bundle / BASELINE_FILE).about == NOTHING
 
 
-def test_a_file_that_cannot_be_written_is_an_error_with_its_path(bundle: Path, baseline: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_with_its_path(
+    bundle: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "0")
     for path in (baseline, bundle / BASELINE_FILE):
-        (path.parent / f".{path.name}.new").mkdir()
+        (path.parent / f".{path.name}.0.new").mkdir()
     with pytest.raises(BaselineError, match=r"cannot write .*baseline.json: Is a directory"):
         describe_baseline(baseline, USUAL)
     with pytest.raises(BundleError, match=r"cannot write .*bundle: Is a directory"):

@@ -12,6 +12,7 @@ from driftgauge.access.caller import Scope
 from driftgauge.access.token_file import new_token, parse_tokens, token_line, token_name, token_scopes
 from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
+from driftgauge.common.replacing import replacing
 from driftgauge.errors import SettingsError
 
 token_app = CommandLine("Create tokens for the callers of a server.")
@@ -53,12 +54,11 @@ def _append(file: Path, line: str) -> None:
         added = f"{text}\n" if text and not text.endswith("\n") else text
         parse_tokens(f"{added}{line}\n")
         mode = file.stat().st_mode & 0o777 if file.exists() else _MODE
-        new = file.with_name(f".{file.name}.new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as writing:
-            writing.write(f"{added}{line}\n")
-        new.chmod(mode)
-        new.replace(file)
+        with replacing(file) as new:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as writing:
+                writing.write(f"{added}{line}\n")
+            new.chmod(mode)
     except SettingsError as error:
         raise SettingsError(f"{file} cannot be used: {error}") from error
     except (OSError, UnicodeDecodeError) as error:

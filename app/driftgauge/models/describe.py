@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from driftgauge.about import About
+from driftgauge.common.replacing import replacing
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, BundleInfo, belonging_to, read_baseline, read_info
@@ -38,7 +39,6 @@ def describe_bundle(folder: Path, changes: About) -> BundleInfo:
 def _rewrite(path: Path, text: str) -> None:
     """Replace a file's content at once: readers find the old or the new one."""
     target = path.resolve()
-    new = target.with_name(f".{target.name}.new")
-    new.write_text(text, encoding="utf-8")
-    shutil.copymode(target, new)
-    new.replace(target)
+    with replacing(target) as new:
+        new.write_text(text, encoding="utf-8")
+        shutil.copymode(target, new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,15 @@ def test_a_file_is_written_read_and_replaced(is_remote: bool, tmp_path: Path, st
     assert where == f"{folder.label}/deep/list"
     folder.write("deep/list", b"two")
     assert folder.read("deep/list") == read_file(where, 100) == b"two"
+
+
+def test_processes_that_write_the_same_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    folder = folder_of(str(tmp_path))
+    contents = [bytes([number]) * 100_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(lambda content: folder.write("a", content), contents * 20)) == {f"{tmp_path}/a"}
+    assert folder.read("a") in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_folder_of_this_machine_may_have_the_address_of_a_file(tmp_path: Path) -> None:

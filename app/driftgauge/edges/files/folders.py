@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, Protocol
 
+from driftgauge.common.replacing import replacing
 from driftgauge.edges.files.sources import is_remote, source_of, storage_of
 from driftgauge.errors import IngestError
 
@@ -63,11 +63,10 @@ class LocalFolder:
     def write(self, name: str, content: bytes) -> str:
         """Write a file; whoever reads meanwhile sees the earlier one. See `Folder`."""
         path = self._path / name
-        new = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(content)
-            os.replace(new, path)
+            with replacing(path) as new:
+                new.write_bytes(content)
         except OSError as error:
             raise IngestError(f"cannot write {path}: {error.strerror}") from error
         return str(path)
