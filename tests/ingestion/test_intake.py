@@ -66,6 +66,32 @@ def test_a_refused_record_with_a_key_is_counted_once() -> None:
     assert len(intake.parts.letters.last(10)) == 3
 
 
+def test_refused_records_with_the_same_key_are_one() -> None:
+    monitor = small_monitor("same")
+    same = RefusedRecord(0, Refused(Reason.UNKNOWN_SHAPE, "no"), b"{}", uuid.UUID(int=1).bytes)
+    intake_of(monitor).take(Decoded(refused=[same, same]))
+    assert counted(monitor, INGEST_REFUSED.name, Reason.UNKNOWN_SHAPE) == 1.0
+
+
+def test_a_refused_record_is_kept_and_counted_before_it_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = small_monitor("kept")
+    delivery = Decoded(refused=[RefusedRecord(0, Refused(Reason.UNKNOWN_SHAPE, "no"), b"{}", uuid.UUID(int=1).bytes)])
+
+    def ends(_: DeadLetters, refused: Sequence[RefusedRecord], now: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeadLetters, "keep", ends)
+        with pytest.raises(KeyboardInterrupt):
+            intake_of(monitor, tmp_path).take(delivery)
+    for _ in range(2):
+        intake_of(monitor, tmp_path).take(delivery)
+    assert counted(monitor, INGEST_REFUSED.name, Reason.UNKNOWN_SHAPE) == 1.0
+    assert len(intake_of(monitor, tmp_path).parts.letters.last(10)) == 1
+
+
 def test_more_rows_than_the_log_has_room_for_are_all_counted() -> None:
     monitor = small_monitor("many")
     many = monitor.store.shape.unread_rows * 2 + 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,20 +89,20 @@ class ModelIntake:
             now = self._clock()
             fates, unlabelled = self._label(decoded)
             try:
-                with ExitStack() as stack:
-                    stack.enter_context(self.parts.seen.alone(LOCK_SECONDS))
-                    joining = self.parts.events.joined(decoded.halves, now)
-                    joined = stack.enter_context(joining) if decoded.halves else None
-                    more = _of_pairs(joined.pairs if joined else (), pairs)
-                    batches = _batches([decoded, *more])
-                    taken = self._take_rows(batches, now)
-                    refused = self._new_refused([own for part in (decoded, *more) for own in part.refused], now)
+                with self.parts.seen.alone(LOCK_SECONDS):
+                    with self.parts.events.joined(decoded.halves, now) if decoded.halves else nullcontext() as joined:
+                        more = _of_pairs(joined.pairs if joined else (), pairs)
+                        batches = _batches([decoded, *more])
+                        taken = self._take_rows(batches, now)
+                    refused = self._new_refused([own for part in (decoded, *more) for own in part.refused])
+                    self._keep(refused, now)
+                    tally = self._count(batches, taken, refused, unlabelled, joined, fates)
+                    self._remember(refused, now)
             except (LockTimeout, OSError, IngestError) as error:
                 self.parts.problems.record(PROBLEM, error)
                 raise _full("what is remembered of earlier records cannot be used now") from error
             self.parts.problems.resolve(PROBLEM)
-            self._keep(refused, now)
-            return self._count(batches, taken, refused, unlabelled, joined, fates)
+            return tally
 
     # ------------------------------------------------------------ rows
 
@@ -161,14 +161,20 @@ class ModelIntake:
 
     # ------------------------------------------------------------ labels, refusals and counts
 
-    def _new_refused(self, refused: Sequence[RefusedRecord], now: float) -> Sequence[RefusedRecord]:
-        """Return the refused records that were not delivered before, as far as that can be told; remember them."""
-        keys = [own.key for own in refused if own.key]
-        if not keys:
+    def _new_refused(self, refused: Sequence[RefusedRecord]) -> Sequence[RefusedRecord]:
+        """Return the refused records that were not delivered before, as far as that can be told."""
+        keyed = [place for place, own in enumerate(refused) if own.key]
+        if not keyed:
             return refused
-        unseen = dict(zip(keys, self.parts.seen.unseen(keys).tolist(), strict=True))
-        self.parts.seen.add(keys, now)
-        return [own for own in refused if unseen.get(own.key, True)]
+        unseen = self.parts.seen.unseen([refused[place].key for place in keyed]).tolist()
+        known = {place for place, is_new in zip(keyed, unseen, strict=True) if not is_new}
+        return [own for place, own in enumerate(refused) if place not in known]
+
+    def _remember(self, refused: Sequence[RefusedRecord], now: float) -> None:
+        """Remember refused records that are kept and counted: after a kill before it they come again."""
+        keys = [own.key for own in refused if own.key]
+        if keys:
+            self.parts.seen.add(keys, now)
 
     def _label(self, decoded: Decoded) -> tuple[Counter[Fate], int]:
         """Store labels; return what became of them, and how many have no prediction log to be stored in."""
