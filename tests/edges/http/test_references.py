@@ -157,4 +157,4 @@ def test_a_comparison_that_fails_is_a_problem_and_everything_else_goes_on(
     assert status["references"] is None
     assert f"{NOT_COMPARED}: ArithmeticError: of the comparison" in server.status()["monitoring"]["problems"]
     for path in ("/metrics", "/"):
-        assert server.client.get(path).status_code == 200, path
+        assert server.client.get(path, follow_redirects=True).status_code == 200, path
