@@ -18,8 +18,8 @@ Sample = tuple[tuple[str, ...], float]
 Part = Literal["value", "lower", "upper"]
 _PARTS: Final[tuple[tuple[Part, str, str], ...]] = (
     ("value", "", ""),
-    ("lower", "_lower", " Lower end of its 95 % interval, of `model_error_tau` times fewer rows."),
-    ("upper", "_upper", " Upper end of its 95 % interval, of `model_error_tau` times fewer rows."),
+    ("lower", "_lower", " Lower end of its 95 % interval, in which `model_error_tau` rows count as one."),
+    ("upper", "_upper", " Upper end of its 95 % interval, in which `model_error_tau` rows count as one."),
 )
 _MATURED: Final = "On matured predictions with ground truth."
 MOST_CLASSES: Final = 50
