@@ -11,5 +11,5 @@ class OutlierSettings(BaseModel):
     outliers: bool = Field(
         False,
         description="Say in every answer whether the row is an outlier (`is_outlier`, `outlier_score`), and watch the "
-        "share of outliers as a column. It needs a bundle or baseline that this version made.",
+        "share of outliers as a column. Bundles and baselines of earlier versions have to be built again.",
     )
