@@ -114,8 +114,8 @@ ModelFeatureDrift: temp of delay 1 has drifted from the reference. 94.5% of rows
     value (reference: 0%). Since 2026-01-01 00:00:00 +0000 UTC. The change is 3.1 times its limit.
 ModelPredictionDrift: The predictions of delay 1 have drifted from those on held-out rows. mean 0.6149 (reference:
     0.25). Since 2026-01-01 00:00:00 +0000 UTC. There are too few rows to judge the size of the change.
-ModelDataQuality: Rows of delay 1 violate the constraint range. It is a constraint on temp, and more rows than in the
-    reference violate it: 25% of a window. The status shows which, with examples.
+ModelDataQuality: Rows of delay 1 violate the constraint range. More rows than in the reference violate this constraint
+    on temp: 25% of a window. /drift/status shows examples.
 ModelMissingValues: dew "point" of delay 1 has more missing values than the reference. 40% of rows have no value
     (limit for LEVEL: #%).
 ModelUnseenCategories: carrier of delay 1 has values that the reference does not have. 12.5% of rows have a value

@@ -27,8 +27,8 @@ def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             _expr(options, severity),
             options.hold,
             f"Rows of {MODEL} violate the constraint {{{{ $labels.constraint }}}}.",
-            f"It is a constraint on {_ON}, and more rows than in the reference violate it{{{{ with {share} }}}}: "
-            "{{ . | first | value | humanizePercentage }} of a window{{ end }}. The status shows which, with examples.",
+            f"More rows than in the reference violate this constraint on {_ON}{{{{ with {share} }}}}: "
+            "{{ . | first | value | humanizePercentage }} of a window{{ end }}. /drift/status shows examples.",
             dashboard=FEATURE,
             keeps=("model_name", "model_version", "feature_name"),
         )
