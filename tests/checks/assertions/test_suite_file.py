@@ -67,7 +67,7 @@ def test_a_file_without_a_name_has_that_of_the_file(path: Path) -> None:
         ("assertions:\n- assert:", "suite.yaml:2: assert: write a text"),
         ("assertions:\n- rows > 1\n- row > 1", "suite.yaml:3: row > 1: there is no function row; did you mean rows?"),
         ("assertion:\n- rows > 1\n", "suite.yaml:1: there is no key assertion; did you mean assertions?"),
-        ("name: a\nname: b\nassertions: [rows > 1]", "suite.yaml:2: name is there twice"),
+        ("name: a\nname: b\nassertions: [rows > 1]", "suite.yaml:2: name is given twice"),
         ("[a]: 1\nassertions: [rows > 1]", "suite.yaml:1: there is no key of this kind; there is name, description"),
         ("name: [a]\nassertions: [rows > 1]", "suite.yaml:1: name: write a text"),
         (
@@ -75,8 +75,8 @@ def test_a_file_without_a_name_has_that_of_the_file(path: Path) -> None:
             "suite.yaml:3: severity: write critical or warning, not error",
         ),
         ("assertions:\n- assert: rows > 1\n  serverity: warning", "suite.yaml:3: there is no key serverity; did you"),
-        ("a: [1\nb: 2", "suite.yaml:2: it is no YAML: expected ',' or ']'"),
-        ("a: \x07", "suite.yaml:1: it is no YAML: it has a character that YAML does not allow"),
+        ("a: [1\nb: 2", "suite.yaml:2: this is not valid YAML: expected ',' or ']'"),
+        ("a: \x07", "suite.yaml:1: this is not valid YAML: it has a character that YAML does not allow"),
         ("a: !!python/object:os.system x", "suite.yaml:1: there is no key a"),
     ],
 )

@@ -107,7 +107,7 @@ def test_what_is_not_defined_is_unknown() -> None:
 
 
 def test_a_score_must_be_a_probability() -> None:
-    with pytest.raises(ValueError, match=r"row 2: s: 1\.5 is no probability from 0 to 1"):
+    with pytest.raises(ValueError, match=r"row 2: s: 1\.5 is not a probability from 0 to 1"):
         value("log_loss", {"y": [0, 1], "s": [0.5, 1.5]}, label="y", score="s")
 
 

@@ -32,7 +32,7 @@ def read_suite(path: Path) -> Suite:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "it has a character that YAML does not allow"
-        raise SuiteError([f"{path}:{mark.line + 1 if mark else 1}: it is no YAML: {what}"]) from error
+        raise SuiteError([f"{path}:{mark.line + 1 if mark else 1}: this is not valid YAML: {what}"]) from error
     return _Reader(path).suite(root)
 
 
@@ -112,7 +112,7 @@ class _Reader:
                 advice = f"did you mean {like}?" if like else f"there is {listed(known)}"
                 self._problem(key, f"there is no key {shortened(name) or 'of this kind'}; {advice}")
             elif name in found:
-                self._problem(key, f"{name} is there twice")
+                self._problem(key, f"{name} is given twice")
             else:
                 found[name] = value
         return found

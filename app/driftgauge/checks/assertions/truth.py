@@ -235,7 +235,7 @@ class Scored:
         scores = cells.numbers(name)
         if np.any((scores < 0.0) | (scores > 1.0)):
             wrong = int(np.argmax((scores < 0.0) | (scores > 1.0)))
-            raise ColumnError(name, f"{scores[wrong]:g} is no probability from 0 to 1", wrong + 1)
+            raise ColumnError(name, f"{scores[wrong]:g} is not a probability from 0 to 1", wrong + 1)
         codes = codes_of(truth)
         known = (codes >= 0) & ~np.isnan(scores)
         names = truth.dictionary.to_pylist()
