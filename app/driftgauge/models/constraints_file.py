@@ -23,14 +23,15 @@ MOST_BYTES: Final = 16 << 20
 _HEAD: Final = """\
 # What the rows of this model have to satisfy. Edit it freely; a server reads it when it starts or reloads.
 #
-# rows: `required` are columns that each row must have. With `extra_columns: false`, others count as violations.
+# rows: `required` are the features, and `extra_columns` says whether there may be others; a server does not check
+#   these two, because it refuses rows that lack a feature.
 #   `duplicates` is the largest share of rows that are equal to an earlier one; 1 does not check it.
-# thresholds: the share of rows, beyond what a constraint allows, from which a violation is a warning or critical.
+# thresholds: the share of rows, beyond what a constraint allows, at which violations have severity warning or critical.
 # columns: for each column its type (fractional, integral, string, boolean or time), and any of
 #   completeness: least share of rows with a value      domain: allowed categories
-#   minimum, maximum: the range                         margin: how far outside of it is allowed, as a part of it
+#   minimum, maximum: the range                         margin: how far outside is allowed, relative to the range
 #   non_negative: true                                  max_length: most characters of a text
-# Remove a line, or a column, and it is not checked.
+# To switch a check off, remove its line or its column.
 """
 
 

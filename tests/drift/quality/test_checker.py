@@ -77,7 +77,7 @@ def test_values_outside_of_the_range_are_counted_with_examples() -> None:
     assert (found.window, found.severity, found.violations, found.ratio) == ("100", "critical", 100, 1.0)
     assert report.ratios["1000"][report.verdicts.index(found)] == 0.3
     assert [(own.value, own.at) for own in found.examples] == [(901.0, NOW), (900.0, NOW - 1)]
-    assert found.reason.startswith("age: 100 of the last 100 rows are outside of 10.9 to 96.1. Examples: 901, 900")
+    assert found.reason.startswith("age: 100 of the last 100 rows are outside 10.9 to 96.1. Examples: 901, 900")
     assert report.severity == "critical"
     assert report.reason == found.reason
 

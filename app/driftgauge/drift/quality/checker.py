@@ -197,14 +197,14 @@ class Checker:
         )
 
     def _reason(self, item: Item | None, violations: int, rows: int, examples: Sequence[Example]) -> str:
-        share = f"{violations:,} of the last {rows:,} rows"
+        share = f"{violations:,} of the last {rows:,} rows {'is' if violations == 1 else 'are'}"
         if item is None:
             allowed = f"{self.constraints.duplicates:.4g}"
-            return f"{share} are equal to an earlier one; a share of {allowed} is allowed."
+            return f"{share} equal to an earlier one; a share of {allowed} is allowed."
         column = self.constraints.column(item.name)
         what = "" if column is None else item.violation_in_words(column)
         allowed = f"; a share of {item.allowed:.4g} is allowed" if item.allowed else ""
-        said = f"{item.name}: {share} are {what}{allowed}."
+        said = f"{item.name}: {share} {what}{allowed}."
         shown = ", ".join(f"{own.value:.6g}" if isinstance(own.value, float) else own.value for own in examples)
         return f"{said} Examples: {shown}." if shown else said
 

@@ -63,7 +63,7 @@ class Item:
         words: dict[Kind, str] = {
             "completeness": "missing",
             "domain": f"not among the {len(column.domain or ())} allowed values",
-            "range": outside if None in (column.minimum, column.maximum) else f"outside of {lowest} to {highest}",
+            "range": outside if None in (column.minimum, column.maximum) else f"outside {lowest} to {highest}",
             "non_negative": "negative",
             "integrality": "not whole numbers",
             "max_length": f"longer than {column.max_length} characters",

@@ -88,7 +88,8 @@ class QualityReport:
         worst = self.worst_first
         if not worst:
             return "no constraint is violated more often than in the reference"
-        more = f" {len(worst) - 1} other constraints are violated too." if len(worst) > 1 else ""
+        others = len(worst) - 1
+        more = f" {others} other constraint{'s are' if others > 1 else ' is'} violated too." if others else ""
         return f"{worst[0].reason}{more}"
 
 
