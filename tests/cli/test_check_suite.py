@@ -121,7 +121,8 @@ def test_every_problem_has_a_line_and_the_exit_code_is_2(check: Command) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--assert", "psi(age) < 1"], "no model to compare with: give --baseline"),
+        (["--assert", "psi(age) < 1"], "psi(age) < 1: psi compares with a baseline: name it (--baseline PATH)"),
+        (["--assert", "recall > 0"], "recall > 0: recall needs the truth: name its column (--label)"),
         (["--suite", "none.yaml"], "cannot read the suite none.yaml: No such file or directory"),
         (["--assert", "rows > 1", "--html", "x.html"], "--html writes the comparison with a baseline"),
         (["--assert", "rows > 1", "--sagemaker-out", "x"], "--sagemaker-out writes the comparison with a baseline"),

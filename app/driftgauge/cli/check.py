@@ -23,7 +23,7 @@ from driftgauge.checks.reference import Reference, reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
 from driftgauge.checks.sagemaker.execution import Job
-from driftgauge.cli.check_model import checked_model
+from driftgauge.cli.check_model import checked_model, settings_name_a_model
 from driftgauge.cli.check_page import check_page
 from driftgauge.cli.check_report import show
 from driftgauge.cli.check_sagemaker import SageMakerOptions, constraints_for, run
@@ -105,7 +105,8 @@ def check(
         suite = asserting.suite
     if suite is not None and sagemaker.sagemaker_out is not None:
         raise CheckError("--sagemaker-out writes the comparison with a baseline: leave out --assert and --suite")
-    if suite is not None and not suite.needs_baseline and (baseline, config, model) == (None, None, None):
+    unnamed = (baseline, config, model) == (None, None, None)
+    if suite is not None and unnamed and not (suite.needs_baseline and settings_name_a_model()):
         raise typer.Exit(_assert(suite, tables, None, options, asserting, output, errors))
     checked = checked_model(baseline, config, model)
     trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())

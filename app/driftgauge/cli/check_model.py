@@ -44,6 +44,11 @@ def checked_model(baseline: Path | None, config: Path | None, name: str | None) 
     return CheckedModel(path, source.settings)
 
 
+def settings_name_a_model() -> bool:
+    """Return whether the settings of the environment name a model."""
+    return bool(load().sources)
+
+
 def _source(settings: Settings, name: str | None) -> ModelSource:
     """Return the model of a name, or the only one."""
     sources, names = settings.sources, _names(settings)
