@@ -15,6 +15,6 @@ class QualitySettings(BaseModel):
     )
     quality_examples: bool = Field(
         True,
-        description="Whether reasons and the status show examples of values that violate a constraint. Values of columns in `prediction_log_drop` "
-        "and `prediction_log_hash` are never shown.",
+        description="Whether reasons and the status show examples of values that violate a constraint. Values of "
+        "columns in `prediction_log_drop` and `prediction_log_hash` are never shown.",
     )

@@ -33,8 +33,8 @@ class StatisticSettings(BaseModel):
     )
     statistic_thresholds: Annotated[dict[Statistic, Pair], NoDecode] = Field(
         default_factory=dict,
-        description="Thresholds (warning and critical) of statistics other than PSI, for their noise-corrected values, e.g. "
-        f"`ks=0.15:0.3,js=0.1:0.2`. Default: {SIZE_THRESHOLDS[0]:g} and {SIZE_THRESHOLDS[1]:g} each.",
+        description="Thresholds (warning and critical) of statistics other than PSI, for their noise-corrected values, "
+        f"e.g. `ks=0.15:0.3,js=0.1:0.2`. Default: {SIZE_THRESHOLDS[0]:g} and {SIZE_THRESHOLDS[1]:g} each.",
     )
     drift_share: float | None = Field(
         Policy.drift_share,
