@@ -212,7 +212,7 @@ def report(found: Found) -> str:
     titles = {
         "http": f"HTTP, requests of {BATCH_ROWS} rows with {written.FEATURES} features",
         "kafka": f"Kafka, a row a message with {written.FEATURES} features",
-        "rivals": "Other ways, over HTTP",
+        "rivals": "Other designs, over HTTP",
     }
     parts = []
     for part, title in titles.items():

@@ -128,7 +128,8 @@ SIZE_GAUGES: Final = (
     *(gauge for statistic in STATISTICS if statistic != "psi" for gauge in _of_statistic(statistic)),
     _gauge(
         "model_feature_drift_score",
-        "Change of a column in units of its threshold for a warning, from 1 large. Absent where PSI judges the column.",
+        "Change of a column in units of its threshold for a warning. From 1 it is large. "
+        "Absent where PSI judges the column.",
         (FEATURE, "window"),
         _relative,
         lambda report: not report.policy.judges_by_psi,
