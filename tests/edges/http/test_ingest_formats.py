@@ -179,11 +179,14 @@ def test_feedback_of_seldon_is_the_truth_of_its_request(binary: Example, tmp_pat
             post(server, body, "/ingest/cloudevents", headers=headers)
         logged(server)
         feedback = {"truth": {"data": {"ndarray": [1, 0, 1]}}}
-        for content in (feedback, {**feedback, "reward": 2.5}):
+        counted = []
+        for content in (feedback, {**feedback, "reward": 2.5}, {**feedback, "reward": 2.5}):
             body, headers = binary_mode("io.seldon.serving.", "feedback", content, **{"ce-requestid": "7"})
-            found = post(server, body, "/ingest/cloudevents", headers=headers)
-        assert (found["labels"]["matched"], found["labels"]["repeated"]) == (0, 3)
-        assert {own["prediction_id"]: own["label"] for own in logged(server)} == {"7:0": 1, "7:1": 0, "7:2": 1}
+            labels = post(server, body, "/ingest/cloudevents", headers=headers)["labels"]
+            counted.append((labels["matched"], labels["repeated"]))
+        assert counted == [(3, 0), (3, 3), (0, 6)]  # the truth of each row, then its reward too, then nothing new
+        joined = {own["prediction_id"]: (own["label"], own["outcomes"]) for own in logged(server)}
+        assert joined == {f"7:{row}": (label, {"reward": 2.5}) for row, label in enumerate((1, 0, 1))}
 
 
 def test_joined_rows_that_cannot_be_read_are_refused_together(server: Served, binary: Example) -> None:
