@@ -284,3 +284,28 @@ def test_scores_have_no_constraints() -> None:
     baseline: Baseline = build_baseline(table, created="2026-01-01T00:00:00Z")
     constraints = replace(suggest(baseline), columns=(ColumnConstraints("prediction", "fractional", minimum=50.0),))
     assert Checker(baseline, constraints).items == ()
+
+
+def test_rows_that_windows_share_are_hashed_once_and_counted_in_each() -> None:
+    age, income, country = _live(1_000)
+    age[-60:], income[-60:] = 30.0, 1.0
+    country[-60:] = ["DE"] * 60
+    checker = Checker(BASELINE, replace(CONSTRAINTS, duplicates=0.0))
+    windows = windows_of(BASELINE, (age, income, country))
+    report = checker.report(windows, 1e6)
+    for window in windows:
+        assert report.ratios[window.name][-1] * window.rows == pytest.approx(checker.violations(window)[-1])
+    assert report.ratios["100"][-1] >= 0.59
+
+
+@pytest.mark.parametrize("value", [17.0, 90.0, 18.5, np.nan, 18.0])
+def test_what_bins_tell_of_numbers_is_what_their_values_tell(value: float) -> None:
+    age, income, country = _live(200)
+    age[:3] = value
+    [window] = windows_of(BASELINE, (age, income, country), (200,))
+    age_constraints = ColumnConstraints("age", "integral", minimum=18.0, maximum=89.0, is_non_negative=True)
+    checker = Checker(BASELINE, _with(age_constraints))
+    found = {item.kind: found for item, found in zip(checker.items, checker.violations(window), strict=False)}
+    assert found["range"] == np.count_nonzero((age < 18.0) | (age > 89.0))
+    assert found["integrality"] == np.count_nonzero(np.isfinite(age) & (age != np.rint(age)))
+    assert found["non_negative"] == 0

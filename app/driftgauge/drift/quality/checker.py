@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import UNSEEN, FloatArray, IntArray
+from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.quality.constraints import Constraints
-from driftgauge.drift.quality.duplicates import distinct, row_hashes
+from driftgauge.drift.quality.duplicates import HashArray, distinct, row_hashes
 from driftgauge.drift.quality.items import Item, items_of, unchecked_domains
 from driftgauge.drift.quality.report import DUPLICATES, ConstraintVerdict, Example, QualityReport, limits
 from driftgauge.drift.quality.significance import evidence, share_bound, threshold_log10
@@ -59,6 +60,21 @@ class _Seen:
     """Evidence of sliding windows."""
 
 
+class _Telling:
+    """The bins that tell of violations, all constraints' in one array."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        told = [(place, item) for place, item in enumerate(items) if item.codes or item.suspects]
+        bins = [(place, item.index, code) for place, item in told for code in item.codes or item.suspects]
+        self.places: Final = np.array([place for place, _ in told], dtype=np.int64)
+        self.is_exact: Final = np.array([item.is_binned for _, item in told], dtype=np.bool_)
+        """Whether the bins have violations alone; else they may have some, and the others have none."""
+        owners, columns, codes = np.array(bins, dtype=np.int64).reshape(-1, 3).T
+        self.columns: Final[IntArray] = columns
+        self.codes: Final[IntArray] = codes
+        self.starts: Final = np.searchsorted(owners, self.places)
+
+
 class Checker:
     """Checks windows against constraints; it keeps nothing between two calls."""
 
@@ -76,6 +92,8 @@ class Checker:
         self.has_duplicates: Final = constraints.duplicates < 1.0
         # The share of duplicates grows with the rows, so that more of them than the reference had say nothing.
         self._most_compared: Final = baseline.rows
+        self._telling: Final = _Telling(self.items)
+        self._missing: Final = [column.bins.special[MISSING] for column in baseline.columns]
         self._features: Final = np.flatnonzero([name not in RESERVED for name in baseline.names])
 
     def __len__(self) -> int:
@@ -105,22 +123,52 @@ class Checker:
         expected: FloatArray = np.maximum(np.append(bound, [0.0] * self.has_duplicates), self.allowed)
         return expected
 
-    def violations(self, window: Window) -> FloatArray:
+    def violations(self, window: Window, hashes: HashArray | None = None) -> FloatArray:
         """Return how many of the checked rows of a window violate each constraint, shape [constraints].
 
-        NaN where the window does not have the rows themselves, and bins do not tell.
+        NaN where the window does not have the rows themselves, and bins do not tell. `hashes` are those of its rows,
+        computed where they are None.
         """
-        found = np.full(len(self), np.nan)
-        for place, item in enumerate(self.items):
-            if item.is_binned:
-                found[place] = window.counts[item.index, list(item.codes)].sum()
-            elif window.sample is not None:
-                found[place] = np.count_nonzero(item.violated(window.sample.by_column[item.index]))
-        if self.has_duplicates and window.sample is not None:
-            newest = window.sample.newest(self._most_compared)
-            hashes = row_hashes(newest.by_column[index] for index in self._features)
-            found[-1] = len(newest) - distinct(hashes)
+        found = self._told_by_bins(window.counts)
+        if window.sample is None:  # that there is none now is no answer that a longer series could have
+            found[self._telling.places[~self._telling.is_exact]] = np.nan
+            return found
+        cells = window.sample.by_column
+        for place in np.flatnonzero(np.isnan(found[: len(self.items)])).tolist():
+            item = self.items[place]
+            missing = int(window.counts[item.index, self._missing[item.index]])
+            found[place] = item.count(cells[item.index], missing)
+        if self.has_duplicates:
+            own = self.hashes(window.sample) if hashes is None else hashes
+            newest = own[max(0, len(own) - self._most_compared) :]
+            found[-1] = len(newest) - distinct(newest)
         return found
+
+    def hashes(self, rows: Rows) -> HashArray:
+        """Return a hash of the features of each row, shape [n]."""
+        return row_hashes(rows.by_column[index] for index in self._features)
+
+    def _told_by_bins(self, counts: IntArray) -> FloatArray:
+        """Return the violations that the counts of bins alone tell, shape [constraints]; NaN where they do not."""
+        found = np.full(len(self), np.nan)
+        telling = self._telling
+        if telling.places.size:
+            told = np.add.reduceat(counts[telling.columns, telling.codes], telling.starts)
+            found[telling.places] = np.where(telling.is_exact | (told == 0), told, np.nan)
+        return found
+
+    def _violations(self, windows: Sequence[Window]) -> dict[str, FloatArray]:
+        """Return the violations in each window by its name; rows that several windows have are hashed once."""
+        largest = max((own.sample for own in windows if own.sample is not None), key=len, default=None)
+        hashes = self.hashes(largest) if largest is not None and self.has_duplicates else None
+
+        def own_hashes(window: Window) -> HashArray | None:
+            rows = window.sample
+            if hashes is None or largest is None or rows is None or not rows.is_tail_of(largest):
+                return None
+            return hashes[len(largest) - len(rows) :]
+
+        return {window.name: self.violations(window, own_hashes(window)) for window in windows}
 
     def _checked(self, window: Window) -> FloatArray:
         """Return how many of a window's rows are checked for each constraint, shape [constraints]."""
@@ -141,7 +189,7 @@ class Checker:
         `false_alarm_rows` are those between two false alarms on average. `tau` (shape [columns]) are the
         autocorrelation times in force, by default those of the reference.
         """
-        found = {window.name: self.violations(window) for window in windows}
+        found = self._violations(windows)
         sliding = [window for window in windows if window.capacity is not None]
         limit = threshold_log10(false_alarm_rows, len(self) * len(sliding))
         own_tau = self._tau.copy()
@@ -167,7 +215,8 @@ class Checker:
         significant = [own for own in windows if seen.weights[own.name][place] >= limit]
 
         def worst(own: Window) -> tuple[float, float, int]:
-            return float(np.nan_to_num(seen.ratios[own.name][place])), seen.weights[own.name][place], own.rows
+            ratio = float(seen.ratios[own.name][place])
+            return 0.0 if math.isnan(ratio) else ratio, float(seen.weights[own.name][place]), own.rows
 
         window = max(significant or windows, key=worst)
         item = self.items[place] if place < len(self.items) else None
@@ -192,7 +241,7 @@ class Checker:
             allowed=allowed,
             thresholds=thresholds,
             evidence_log10=weight,
-            reason=self._reason(item, violations, rows, examples),
+            reason=self._reason(item, violations, rows, examples) if violations else "",
             examples=examples,
         )
 

@@ -29,18 +29,20 @@ def distinct(hashes: HashArray) -> int:
 
 
 def row_hashes(columns: Iterable[FloatArray]) -> HashArray:
-    """Return a hash of each row of columns, shape [n]; all missing values are equal, and both zeros."""
+    """Return a hash of each row of columns, shape [n]; all missing values are equal, and both zeros.
+
+    Each step is one-to-one, so that rows with one different value never have the same hash.
+    """
     hashes: HashArray | None = None
-    for column in columns:  # splitmix64, one column after the other, in place
+    for column in columns:  # in place: multiplying spreads bits upwards, and the shift brings them down again
         own = column + 0.0
-        np.copyto(own, np.nan, where=own != own)  # missing values have many forms
+        missing = own != own
+        if missing.any():  # they have many forms
+            own[missing] = np.nan
         cells = own.view(np.uint64)
         if hashes is None:
             hashes = np.full(len(own), 0x9E3779B97F4A7C15, dtype=np.uint64)
         hashes ^= cells
-        hashes += np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            hashes ^= np.right_shift(hashes, np.uint64(shift), out=cells)
-            hashes *= np.uint64(factor)
-        hashes ^= np.right_shift(hashes, np.uint64(31), out=cells)
+        hashes *= np.uint64(0xBF58476D1CE4E5B9)
+        hashes ^= np.right_shift(hashes, np.uint64(32), out=cells)
     return np.empty(0, dtype=np.uint64) if hashes is None else hashes

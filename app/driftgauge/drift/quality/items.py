@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -37,6 +37,8 @@ class Item:
     """Bins whose rows violate it; empty for a constraint on numbers."""
     lowest: float = -math.inf
     highest: float = math.inf
+    suspects: tuple[int, ...] = ()
+    """Bins with all of its violations, for a constraint on numbers; empty if any bin may have some."""
 
     @property
     def is_binned(self) -> bool:
@@ -55,6 +57,12 @@ class Item:
         if self.lowest > -math.inf:
             outside |= cells < self.lowest
         return outside
+
+    def count(self, cells: FloatArray, missing: int) -> int:
+        """Return how many cells violate a constraint on numbers; `missing` of them are missing."""
+        if self.kind == "integrality":  # in one comparison: a missing cell differs from itself too
+            return int(np.count_nonzero(np.rint(cells) != cells)) - missing
+        return int(np.count_nonzero(self.violated(cells)))
 
     def violation_in_words(self, column: ColumnConstraints) -> str:
         """Return what a value is that violates the constraint."""
@@ -103,7 +111,7 @@ def _items(index: int, own: ColumnConstraints, column: ColumnBaseline) -> Iterat
         violated = share * sum(column.counts[column.bins.ordinary])
         violated += column.counts[column.bins.special[ABOVE]] * math.isfinite(highest)
         violated += column.counts[column.bins.special[BELOW]] * math.isfinite(lowest)
-        return Item(index, own.name, kind, 0.0, violated, column.rows, lowest=lowest, highest=highest)
+        return replace(item, reference=violated, suspects=_suspects(column, lowest, highest))
 
     if own.completeness > 0.0:
         yield binned("completeness", [column.bins.special[MISSING]], 1.0 - own.completeness)
@@ -121,9 +129,31 @@ def _items(index: int, own: ColumnConstraints, column: ColumnBaseline) -> Iterat
         values = column.bins.edges if column.bins.rule == "value" else ()
         ordinary = column.counts[column.bins.ordinary]
         broken = sum(count for value, count in zip(values, ordinary, strict=False) if value != np.rint(value))
-        yield Item(index, own.name, "integrality", 0.0, float(broken), column.rows)
+        yield Item(
+            index, own.name, "integrality", 0.0, float(broken), column.rows, suspects=_broken(column) if values else ()
+        )
     if own.max_length is not None:
         yield measured("max_length", -math.inf, float(own.max_length))
+
+
+def _suspects(column: ColumnBaseline, lowest: float, highest: float) -> tuple[int, ...]:
+    """Return the bins of values outside the limits, if the reference's own range lies within them."""
+    special, edges = column.bins.special, column.bins.edges
+    if not edges:
+        return ()
+    first = edges[0] if column.bins.rule == "value" else math.nextafter(edges[0], math.inf)
+    if first < lowest or edges[-1] > highest:
+        return ()
+    ends = ((BELOW, lowest > -math.inf), (ABOVE, highest < math.inf))
+    return tuple(special[end] for end, is_limited in ends if is_limited)
+
+
+def _broken(column: ColumnBaseline) -> tuple[int, ...]:
+    """Return the bins that may hold broken numbers, where each value of the reference has a bin."""
+    bins = column.bins
+    known = zip(range(len(bins.names))[bins.ordinary], bins.edges, strict=True)
+    broken = [code for code, value in known if value != np.rint(value)]
+    return (*broken, *(bins.special[end] for end in (BELOW, ABOVE, UNSEEN)))
 
 
 def _outside(domain: tuple[str, ...], column: ColumnBaseline) -> list[int]:

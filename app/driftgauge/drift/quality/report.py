@@ -42,6 +42,7 @@ class ConstraintVerdict:
     """Shares of rows at which a significant violation has a severity."""
     evidence_log10: float
     reason: str
+    """Empty without violations."""
     examples: tuple[Example, ...] = ()
     """Of the newest rows; empty where none may be shown."""
 

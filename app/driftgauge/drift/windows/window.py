@@ -59,7 +59,11 @@ class Rows:
 
     def same_as(self, other: Rows) -> bool:
         """Return whether both are the same rows, without comparing them."""
-        return len(self) == len(other) and (self.whole or self) is (other.whole or other)
+        return len(self) == len(other) and self.is_tail_of(other)
+
+    def is_tail_of(self, other: Rows) -> bool:
+        """Return whether these are the newest of other rows, without comparing them."""
+        return len(self) <= len(other) and (self.whole or self) is (other.whole or other)
 
 
 @dataclass(frozen=True)
