@@ -60,7 +60,7 @@ YEAR_STACK_PACE: Final = 2_000
 """The same for the year, whose drift lasts for months."""
 HOLD: Final = "5s"
 SETTLE_SECONDS: Final = 15.0
-"""Time until the last row's alerts fire: the range of their rules, `HOLD`, and some scrapes."""
+"""Time until the last row's alerts fire or end: the range of their rules, `HOLD`, and some scrapes."""
 
 
 @dataclass(frozen=True)
@@ -209,26 +209,39 @@ def _replay_and_report(
     console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario, bundle: Path, log: Path
 ) -> None:
     scenario.begin()
+    tell_alerts = _alert_log(console, options)
     try:
-        seen, performance = _replay(console, options, recipe, scenario)
+        seen, performance = _replay(console, options, recipe, scenario, tell_alerts)
     except httpx.HTTPError as error:
         raise DemoError(f"the server stopped answering ({error}); see its log {log}") from error
+    if options.stack:
+        with console.status("waiting for the last changes of alerts"):
+            _settle(lambda: tell_alerts(f"{seen.at:%Y-%m-%d}"))
     scenario.end(seen)
     print_performance(console, performance, scenario.sent, seen.scores, bundle, recipe.held_out_month)
     if options.stack:
-        with console.status("waiting for the last alerts to fire"):
-            time.sleep(SETTLE_SECONDS)
         counted = total(options.stack.prometheus.address, "model_predictions_total")
         print_alerts(console, alerts(options.stack.alertmanager.address), counted, HOLD)
 
 
+def _settle(tell_alerts: Callable[[], None]) -> None:
+    """Wait until the last rows have changed the alerts, and tell of each change."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < end:
+        time.sleep(1.0)
+        tell_alerts()
+
+
 def _replay(
-    console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario
+    console: Console,
+    options: DemoOptions,
+    recipe: Recipe,
+    scenario: Scenario,
+    tell_alerts: Callable[[str], None],
 ) -> tuple[Replay, MonthlyPerformance]:
     """Replay the flights and their truths with a progress bar, and with a log of alerts if Prometheus runs."""
     client = httpx.Client(base_url=options.listen.address, timeout=60.0)
     truth = GroundTruth(client, scenario.sent)
-    tell_alerts = _alert_log(console, options)
     with progress_bar(console) as progress, client:
         task = progress.add_task("replaying", total=len(scenario.sent), note="")
 
