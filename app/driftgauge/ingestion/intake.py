@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -94,10 +94,12 @@ class ModelIntake:
                         more = _of_pairs(joined.pairs if joined else (), pairs)
                         batches = _batches([decoded, *more])
                         taken = self._take_rows(batches, now)
-                    refused = self._new_refused([own for part in (decoded, *more) for own in part.refused])
-                    self._keep(refused, now)
-                    tally = self._count(batches, taken, refused, unlabelled, joined, fates)
-                    self._remember(refused, now)
+                    refused = [own for part in (decoded, *more) for own in part.refused]
+                    fresh = self._new_refused(refused)
+                    self._keep(fresh, now)
+                    self._count_refused(_reasons(fresh, unlabelled))
+                    tally = self._count(batches, taken, _reasons(refused, unlabelled), joined, fates)
+                    self._remember(fresh, now)
             except (LockTimeout, OSError, IngestError) as error:
                 self.parts.problems.record(PROBLEM, error)
                 raise _full("what is remembered of earlier records cannot be used now") from error
@@ -198,27 +200,26 @@ class ModelIntake:
         except (OSError, LockTimeout) as error:
             self.parts.problems.record(LETTERS_PROBLEM, error)
 
+    def _count_refused(self, reasons: Mapping[Reason, int]) -> None:
+        with self.parts.monitor.store.counting() as counters:
+            for reason, count in reasons.items():
+                counters.add(INGEST_REFUSED.name, count, reason)
+
     def _count(
         self,
         batches: Sequence[IngestedRows],
         taken: int,
-        refused: Sequence[RefusedRecord],
-        unlabelled: int,
+        refused: Mapping[Reason, int],
         joined: Joined | None,
         fates: Counter[Fate],
     ) -> IngestTally:
-        """Count what became of a delivery, and return it."""
-        reasons = Counter(reason_of(own.error) for own in refused)
-        if unlabelled:
-            reasons[Reason.PREDICTION_LOG_DISABLED] += unlabelled
+        """Count what became of a delivery, and return it; refused records are counted before."""
         duplicates = sum(map(len, batches)) - taken
         halves = 2 * len(joined.pairs) if joined else 0
         with self.parts.monitor.store.counting() as counters:
             counters.add(PREDICTIONS.name, taken)
             counters.add(INGESTED.name, taken, TAKEN)
             counters.add(INGESTED.name, duplicates, DUPLICATE)
-            for reason, count in reasons.items():
-                counters.add(INGEST_REFUSED.name, count, reason)
             if joined is not None:
                 counters.add(INGEST_EVENTS.name, halves, JOINED)
                 counters.add(INGEST_EVENTS.name, joined.expired, EXPIRED)
@@ -226,7 +227,15 @@ class ModelIntake:
         with suppress(Exception):  # the state shows its own problems
             self.parts.monitor.store.publish()
         waiting = joined.waiting if joined else 0
-        return IngestTally(taken, duplicates, {str(own): n for own, n in reasons.items()}, halves, waiting, fates)
+        return IngestTally(taken, duplicates, {str(own): n for own, n in refused.items()}, halves, waiting, fates)
+
+
+def _reasons(refused: Sequence[RefusedRecord], unlabelled: int) -> Mapping[Reason, int]:
+    """Return the number of refused records by reason, and of labels that have no log."""
+    reasons = Counter(reason_of(own.error) for own in refused)
+    if unlabelled:
+        reasons[Reason.PREDICTION_LOG_DISABLED] += unlabelled
+    return reasons
 
 
 def reason_of(error: Refused) -> Reason:

@@ -75,6 +75,19 @@ def test_a_record_that_cannot_be_read_does_not_fail_the_others(server: Served, b
     assert len(server.client.get("/ingest/errors", params={"limit": "1"}).json()["errors"]) == 1
 
 
+def test_refused_records_that_are_sent_again_are_answered_and_not_counted_again(
+    server: Served, binary: Example
+) -> None:
+    good, broken = records(binary, 2)
+    broken["features"] = {"nothing": 1}
+    for expected in ((1, 0, 2), (0, 1, 2)):
+        assert rows(post(server, [good, broken, 7])) == expected
+    assert rows(post(server, [broken])) == (0, 0, 1)  # elsewhere in the body, and known by its id
+    assert server.status()["ingestion"]["refused_records"] == {"missing_feature": 1, "unknown_shape": 1}
+    assert len(server.client.get("/ingest/errors").json()["errors"]) == 2
+    assert rows(post(server, [{**broken, "features": good["features"]}])) == (1, 0, 0)  # mended
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe\x00", b"null"])
 def test_a_body_without_any_record_is_answered_so_that_its_sender_goes_on(server: Served, body: bytes) -> None:
     found = post(server, body)
@@ -253,13 +266,13 @@ def test_the_status_and_the_page_say_what_came_in(binary: Example, tmp_path: Pat
         post(running, path="/ingest/cloudevents", body=b"{}", headers=half(binary, "a", "request", {})["headers"])
         found = running.status()["ingestion"]
         assert found["rows"] == {"taken": 5, "duplicate": 5}
-        assert found["refused_records"] == {"unknown_shape": 2}
+        assert found["refused_records"] == {"unknown_shape": 1}
         assert found["events"] == {"joined": 0, "expired": 0, "dropped": 0, "waiting": 1}
         assert found["last_received_at"] is not None
         assert running.metric("model_ingest_open_events") == 1.0
         page = running.client.get("/", headers={"accept": "text/html"}).text
         assert "5 taken, 5 duplicates left out" in page
-        assert "2 (2 unknown_shape)" in page
+        assert "1 (1 unknown_shape)" in page
 
 
 def test_a_model_that_this_server_serves_has_ingestion_once_a_record_came(binary: Example) -> None:

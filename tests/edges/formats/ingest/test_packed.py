@@ -129,6 +129,11 @@ def test_a_name_that_is_no_text_costs_one_record_of_a_list() -> None:
     assert "names that are no text" in bad.error.message
 
 
+def test_what_follows_a_break_has_no_key() -> None:
+    refused = OWN.decode_packed(packed(7) + b"\xc1").refused
+    assert [bool(own.key) for own in refused] == [True, False]
+
+
 def test_a_place_where_a_body_breaks_is_counted_from_its_begin() -> None:
     *_, last = packed_records(packed({"a": 1}, {1: 1}, {"b": 1}) + b"\xc1").contents
     assert last.error.message.startswith("the body is not MessagePack from byte 11 on: ")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import Keys, key_of_event, key_of_row
+from driftgauge.edges.formats.ingest.keys import Keys, PlacedKeys, key_of_event, key_of_row
 from driftgauge.edges.formats.ingest.payloads import AnswerRows, RequestRows
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, content_of
 from driftgauge.edges.formats.ingest.row_ids import row_id
@@ -44,16 +44,20 @@ class CloudEventDecoder(Decoder):
 
     def event(self, headers: Mapping[str, str], body: bytes) -> Decoded:
         """Return the half in one event of the binary mode: `headers` has lower-case names, the body is inflated."""
+        attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in headers.items()}
         content = content_of(body)
         batch = Gathered()
         try:
             if type(content) is Unreadable:
                 raise content.error
-            attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in headers.items()}
             self._add_event(attributes, content, batch)
         except Refused as error:
             batch.refused[0] = error
-        return batch.decoded(self.model.reader, self.model.outputs.label, Records([content], [body]))
+        records = Records([content], [body])
+        keys = PlacedKeys(records, b"")
+        return batch.decoded(
+            self.model.reader, self.model.outputs.label, records, lambda _, at: self.key(attributes, at, keys)
+        )
 
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add an event of the structured mode, a line of Azure ML's collector, or one that KServe stored."""
@@ -79,7 +83,16 @@ class CloudEventDecoder(Decoder):
         contents = [
             {"id": request.id, "request": request.content, "response": response.content} for request, response in pairs
         ]
-        return batch.decoded(self.model.reader, self.model.outputs.label, Records(contents))
+        return batch.decoded(
+            self.model.reader, self.model.outputs.label, Records(contents), lambda pair, _: key_of_event(pair["id"])
+        )
+
+    def key(self, content: Any, position: int, keys: Keys) -> bytes:
+        """Return the key of an event, which its id and its type make if it has an id."""
+        id_ = content.get("id")
+        if not isinstance(id_, str) or not id_:
+            return keys.at(position)
+        return keys.known(position, f"{content.get('type')} {id_}", key_of_event)
 
     def _add_pair(self, request: HalfEvent, response: HalfEvent, position: int, batch: Gathered) -> None:
         """Add the rows of a request and its response; raises Refused before the first."""

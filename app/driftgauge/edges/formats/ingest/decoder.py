@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from driftgauge.common.garbage import without_collections
@@ -116,7 +116,7 @@ class Decoder(ABC):
         return None
 
     def key(self, content: Any, position: int, keys: Keys) -> bytes:
-        """Return the key of a record of `uniform`."""
+        """Return the key of a record, an object; raises Refused if its id is none."""
         return keys.at(position)
 
     def _gathered(self, records: Records, keys: Keys) -> Decoded:
@@ -137,7 +137,14 @@ class Decoder(ABC):
                 add(content, position, keys, batch)
             except Refused as error:
                 batch.refused[position] = error
-        return batch.decoded(self.model.reader, self.model.outputs.label, records)
+        return batch.decoded(self.model.reader, self.model.outputs.label, records, partial(self._key, keys))
+
+    def _key(self, keys: Keys, content: Any, position: int) -> bytes:
+        """Return the key of a record that may be anything."""
+        if type(content) is dict:
+            with suppress(Refused):
+                return self.key(content, position, keys)
+        return keys.at(position)
 
     def _uniform(self, contents: Sequence[Any], positions: range, keys: Keys) -> IngestedRows | None:
         fields = fields_of(contents)

@@ -58,7 +58,9 @@ class FluentBitDecoder(Decoder):
         return self._own.uniform(fields if stamps is None else {**fields, TIMESTAMP: stamps})
 
     def key(self, content: Any, position: int, keys: Keys) -> bytes:
-        """Return the key of a record as the decoder of its content makes it."""
+        """Return the key of a record as the decoder of its content makes it, or where Kafka has it."""
+        if PAYLOAD in content and _KAFKA[0] in content:
+            keys = _kafka_keys(content, position) or keys
         own = self._bentoml if FEATURES not in content or "input_array" in content else self._own
         return own.key(content, position, keys)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.formats.ingest.keys import key_of_refused
 from driftgauge.edges.formats.ingest.records import Records
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Refused
@@ -18,6 +19,8 @@ from driftgauge.predictions.rows import ClassLabel
 
 LabelOf = Callable[[Any], ClassLabel | None]
 """Returns a class as the model names it."""
+KeyOf = Callable[[Any, int], bytes]
+"""Returns the key of a record with this content at this position."""
 
 
 Row = tuple[int, list[Any], Any, Any, float, str, bytes]
@@ -38,11 +41,17 @@ class Gathered:
     refused: dict[int, Refused] = field(default_factory=dict)
     """By the position of the record."""
 
-    def decoded(self, reader: RowReader, label_of: LabelOf, records: Records) -> Decoded:
+    def decoded(self, reader: RowReader, label_of: LabelOf, records: Records, key_of: KeyOf) -> Decoded:
         """Return the batch; a record with a row that cannot be read is refused."""
         rows = self._ingested(reader, label_of) if self.rows else None
-        refused = [RefusedRecord(at, error, records.raw(at)) for at, error in sorted(self.refused.items())]
+        refused = [self._refused(at, records, key_of) for at in sorted(self.refused)] if self.refused else []
         return Decoded(rows, self.halves, self.labels, refused)
+
+    def _refused(self, position: int, records: Records, key_of: KeyOf) -> RefusedRecord:
+        """Return a refused record; without bytes, as of what follows a break in MessagePack, it has no key."""
+        raw = records.raw(position)
+        key = key_of_refused(key_of(records.at(position), position), raw) if raw else b""
+        return RefusedRecord(position, self.refused[position], raw, key)
 
     def _ingested(self, reader: RowReader, label_of: LabelOf) -> IngestedRows | None:
         kept = self.rows

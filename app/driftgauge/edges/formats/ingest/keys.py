@@ -15,6 +15,7 @@ _EVENT: Final = b"event"
 _MESSAGE: Final = b"message"
 _RECORD: Final = b"record"
 _ROW: Final = b"row"
+_REFUSED: Final = b"refused"
 
 
 def key_of_id(id_: str) -> bytes:
@@ -41,6 +42,11 @@ def key_of_record(raw: bytes, place: bytes, position: int) -> bytes:
 def key_of_row(key: bytes, row: int) -> bytes:
     """Return the key of a row of a record, or of one of equal records; the first has the key itself."""
     return key if row == 0 else blake2b(key + b" %d" % row, digest_size=KEY_BYTES, person=_ROW).digest()
+
+
+def key_of_refused(key: bytes, raw: bytes) -> bytes:
+    """Return the key of a refused record from that of its rows and its bytes: one that is mended is another."""
+    return blake2b(key + raw, digest_size=KEY_BYTES, person=_REFUSED).digest()
 
 
 class Keys(Protocol):

@@ -38,6 +38,10 @@ class Records:
         """The positions of the records in their body."""
         return range(self.first, self.first + len(self.contents))
 
+    def at(self, position: int) -> Any:
+        """Return what the record at a position says."""
+        return self.contents[position - self.first]
+
     def raw(self, position: int) -> bytes:
         """Return a record as bytes: as it came, or as its content is written."""
         at = position - self.first

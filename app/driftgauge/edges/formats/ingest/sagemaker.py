@@ -55,11 +55,16 @@ class SagemakerDecoder(Decoder):
         outputs = self._outputs(capture.get(OUTPUT), len(features))
         stamp = metadata.get(TIME)
         at = math.nan if stamp is None else self.model.times.seconds(TIME, stamp)
-        event = metadata.get("eventId") or id_
-        key = keys.known(position, str(event), key_of_event) if event else keys.at(position)
+        key = self.key(content, position, keys)
         for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
             own_id = row_id(id_, row, len(features))
             batch.rows.append((position, values, score, named, at, own_id, key_of_row(key, row)))
+
+    def key(self, content: Any, position: int, keys: Keys) -> bytes:
+        """Return the key of a record, which its event makes if it has an id."""
+        metadata = _object(content, METADATA)
+        event = metadata.get("eventId") or metadata.get("inferenceId")
+        return keys.known(position, str(event), key_of_event) if event else keys.at(position)
 
     def _features(self, half: Mapping[str, Any]) -> Sequence[list[Any]]:
         kind, data = _data(INPUT, half)
