@@ -9,10 +9,12 @@ import pytest
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.report import CheckReport
-from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.checks.table import check
+from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.verdict.rule import Status
-from driftgauge.errors import TableError
-from driftgauge.models.creation.baseline import create_baseline
+from driftgauge.errors import CheckError, TableError
+from driftgauge.models import sample_file
+from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_beside, create_baseline
 
 
 def _table(rows: int, seed: int, correlation: float = 0.8) -> pd.DataFrame:
@@ -76,3 +78,23 @@ def test_a_reference_without_a_feature_is_refused(baseline: Baseline, tmp_path: 
     _table(300, 5).drop(columns="city").to_parquet(tmp_path / "other.parquet")
     with pytest.raises(TableError, match="city"):
         _check(baseline, _table(300, 6), tmp_path / "other.parquet")
+
+
+def test_rows_that_a_baseline_keeps_stand_for_a_table_of_the_reference(tmp_path: Path) -> None:
+    built = baseline_and_beside(_table(6_000, 0), BaselineOptions(keep_rows=2_000))
+    path = tmp_path / "baseline.json"
+    path.write_text(dumps(built.baseline), encoding="utf-8")
+    with pytest.raises(CheckError, match="build it again with --keep-rows"):
+        check(path, _table(3_000, 1), CheckOptions(whole_rows=True), now=0.0)
+    assert built.sample is not None
+    sample_file.beside(path).write_bytes(sample_file.dumps(built.sample, built.baseline))
+    found = [
+        check(path, _table(3_000, 1, correlation), CheckOptions(whole_rows=True), now=0.0).windows[0].multivariate
+        for correlation in (0.8, 0.0)
+    ]
+    assert [own is not None and own.is_significant for own in found] == [False, True]
+
+
+def test_kept_rows_and_a_table_of_the_reference_exclude_each_other(reference: Path) -> None:
+    with pytest.raises(CheckError, match="leave out --multivariate"):
+        CheckOptions(multivariate=reference, whole_rows=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.reference import Kept, no_rows
 from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.checks.rows import RowReader
 from driftgauge.checks.scoring import Scorer
@@ -35,17 +36,19 @@ class Check:
         tables: Sequence[Any],
         options: CheckOptions | None = None,
         scorer: Scorer | None = None,
+        kept: Kept = no_rows,
     ) -> None:
         """Open the tables; TableError for an unreadable one, CheckError if nothing can be compared.
 
         A table is a path, a DataFrame, an Arrow table or a dict of columns. The scorer's model is loaded if every table
-        has all features, and one lacks scores or has the target.
+        has all features, and one lacks scores or has the target. `kept` reads the rows that are kept of the reference.
         """
         self.options: Final = options or CheckOptions()
         if baseline.is_by_hour and self.options.time is None:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
         self._streams: Final = [open_table(table, self.options.bytes_at_once) for table in tables]
         self._whole: Final = baseline
+        self._kept = kept
         policy = self.options.policy
         self._require_known(baseline, [*self.options.left_out, *policy.columns])
         if why := unusable(policy, baseline):
@@ -124,13 +127,20 @@ class Check:
 
     def _whole_rows(self) -> WholeRows | None:
         """Return the reference's rows that whole rows are compared with; None if that is not asked for."""
-        table = self.options.multivariate
-        if table is None:
+        table, uses_kept = self.options.multivariate, self.options.whole_rows
+        if table is None and not uses_kept:
             return None
         features = restrict(self.baseline, features_of(self.baseline))
         if not features.columns:
-            raise CheckError("--multivariate: no feature is left to compare")
-        return WholeRows.read(table, self.baseline, features, self.options.bytes_at_once)
+            raise CheckError(f"{'--multivariate' if table else '--whole-rows'}: no feature is left to compare")
+        if table is not None:
+            return WholeRows.read(table, self.baseline, features, self.options.bytes_at_once)
+        if (sample := self._kept()) is None:
+            raise CheckError(
+                "--whole-rows: no rows of the reference are kept beside the baseline: build it again with --keep-rows "
+                "2000, or name a table of the reference (--multivariate TABLE)"
+            )
+        return WholeRows.of_sample(sample, self.baseline, features)
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
         scores = [name for name in RESERVED if name in baseline.names and name not in self.options.left_out]

@@ -113,6 +113,10 @@ class CheckOptions:
         ),
     ] = None
     """No part of the verdict."""
+    whole_rows: Annotated[
+        bool,
+        Option("The same, with the rows that the bundle or baseline keeps (--keep-rows when it is built).", group=ROWS),
+    ] = False
     base: Policy = field(default_factory=Policy)
     """How a monitor judges the same columns; the windows are the tables' own."""
     held_rows: int = HELD_ROWS
@@ -133,6 +137,8 @@ class CheckOptions:
         (least, most), rows = FALSE_ALARM_ROWS, policy.budget.false_alarm_rows
         if not least <= rows <= most:
             raise CheckError(f"--false-alarm-rows {rows:g}: give a number from {least:g} to {most:g}")
+        if self.whole_rows and self.multivariate is not None:
+            raise CheckError("--whole-rows compares with the rows that are kept: leave out --multivariate")
         if policy.drift_share is not None and not 0.0 < policy.drift_share <= 1.0:
             raise CheckError(f"--drift-share {policy.drift_share:g}: give a number above 0, and at most 1")
         if not 0.0 <= policy.budget.tolerance <= 1.0:

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from driftgauge.checks.scoring import Scorer
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import CheckError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
+from driftgauge.models.sample_file import of_baseline
+
+Kept = Callable[[], RowSample | None]
+
+
+def no_rows() -> RowSample | None:
+    """Return what is kept of a reference without kept rows."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,8 @@ class Reference:
     baseline: Baseline
     scorer: Scorer | None = None
     """None without a bundle."""
+    kept: Kept = no_rows
+    """Reads the rows that are kept of the reference."""
 
 
 def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, with_model: bool = True) -> Reference:
@@ -31,7 +42,8 @@ def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, w
     if isinstance(source, Baseline):
         return Reference(source)
     if isinstance(source, Bundle):
-        return Reference(source.baseline, Scorer(source.info, lambda: source) if with_model else None)
+        scorer = Scorer(source.info, lambda: source) if with_model else None
+        return Reference(source.baseline, scorer, lambda: source.sample)
     if not isinstance(source, str | Path):
         raise CheckError(
             f"cannot compare with a {type(source).__name__}: give a Baseline, a Bundle, or the path of a baseline.json "
@@ -39,8 +51,9 @@ def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, w
         )
     path = Path(source)
     if not path.is_dir():
-        return Reference(read_baseline(path))
+        baseline = read_baseline(path)
+        return Reference(baseline, kept=lambda: of_baseline(path, baseline))
     baseline = read_baseline(path / BASELINE_FILE)
-    if not with_model or not (path / BUNDLE_FILE).is_file():
-        return Reference(baseline)
-    return Reference(baseline, Scorer(read_info(path), lambda: load(path)))
+    uses_model = with_model and (path / BUNDLE_FILE).is_file()
+    scorer = Scorer(read_info(path), lambda: load(path)) if uses_model else None
+    return Reference(baseline, scorer, lambda: of_baseline(path / BASELINE_FILE, baseline))

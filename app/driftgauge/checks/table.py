@@ -43,5 +43,5 @@ def check(
     {'age': 0.1}
     """
     reference = reference_of(baseline)
-    comparison = Check(reference.baseline, [table], options, reference.scorer)
+    comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept)
     return comparison.report(time.time() if now is None else now)

@@ -11,6 +11,7 @@ from driftgauge.checks.rows import RowReader
 from driftgauge.checks.window_builder import WindowBuilder
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.multivariate.report import MOST_ROWS, MultivariateReport, compare_rows
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.windows.window import Window
 from driftgauge.tables.memory import open_table
@@ -46,6 +47,11 @@ class WholeRows:
         sample = builder.window().sample
         held = np.empty((0, len(baseline.columns))) if sample is None else sample.values
         return cls(baseline, held, tuple(compared.names.index(name) for name in baseline.names))
+
+    @classmethod
+    def of_sample(cls, sample: RowSample, compared: Baseline, baseline: Baseline) -> WholeRows:
+        """Compare with rows that were kept of the reference; see `read`."""
+        return cls(baseline, sample.values(baseline), tuple(compared.names.index(name) for name in baseline.names))
 
     def compare(self, window: Window) -> MultivariateReport:
         """Compare the rows of a window that are held."""

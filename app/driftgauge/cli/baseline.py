@@ -19,9 +19,9 @@ from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BaselineError
-from driftgauge.models import constraints_file
+from driftgauge.models import constraints_file, sample_file
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_constraints
+from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
 from driftgauge.models.describe import describe_baseline
 from driftgauge.predictions.learned_baseline import LearningOptions
 
@@ -42,22 +42,38 @@ def baseline_build(
     """Build the baseline of a table, for a model that is served elsewhere."""
     errors = console(stderr=True)
     with errors.status("reading the table, building the baseline …"):
-        baseline, constraints = baseline_and_constraints(table, for_table(options, table, kinds, about))
-        _write(dumps(baseline), out)
+        built = baseline_and_beside(table, for_table(options, table, kinds, about))
+        baseline = built.baseline
+        _write(dumps(baseline).encode(), out)
+        kept_rows = _keep(built, out)
         beside = constraints_file.beside(out)
         is_new = not beside.exists()
         if is_new:
-            _write(constraints_file.dumps(constraints), beside)
+            _write(constraints_file.dumps(built.constraints).encode(), beside)
     show_baseline(baseline, console())
     show_left_out(table, [*baseline.names, options.time], errors)
     errors.print(f"wrote {out}", soft_wrap=True)
     kept = f"kept {beside} as it is; remove it to have constraints suggested again"
     errors.print(f"wrote {beside}" if is_new else kept, soft_wrap=True)
+    for line in kept_rows:
+        errors.print(line, soft_wrap=True)
 
 
-def _write(text: str, out: Path) -> None:
+def _keep(built: BuiltBaseline, out: Path) -> list[str]:
+    """Write the kept rows beside the baseline, or remove those of an earlier one; return what was done."""
+    beside = sample_file.beside(out)
+    if built.sample is not None:
+        _write(sample_file.dumps(built.sample, built.baseline), beside)
+        return [f"wrote {beside}: {built.sample.rows:,} rows of the reference"]
+    if not beside.exists():
+        return []
+    beside.unlink()
+    return [f"removed {beside}: its rows are those of the baseline before"]
+
+
+def _write(content: bytes, out: Path) -> None:
     try:
-        out.write_text(text, encoding="utf-8")
+        out.write_bytes(content)
     except OSError as error:
         raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
 
@@ -87,7 +103,7 @@ def baseline_learn(
     errors = console(stderr=True)
     with errors.status("reading the prediction log, building the baseline …"):
         learned = learn(source, since, model, state_dir, LearningOptions(by_hour=by_hour))
-        _write(dumps(learned.baseline), out)
+        _write(dumps(learned.baseline).encode(), out)
     show_baseline(learned.baseline, console())
     if learned.left_out:
         errors.print(f"left out {learned.left_out:,} predictions with another baseline or without their features")

@@ -120,7 +120,7 @@ def check(
         job = Job(reference, tables, options, constraints_for(sagemaker, checked.path))
         raise typer.Exit(run(job, tables, sagemaker, lambda report: _write(report, output, errors), console(), errors))
     with fetched(tables) as paths:
-        comparison = Check(reference.baseline, paths, options, reference.scorer)
+        comparison = Check(reference.baseline, paths, options, reference.scorer, reference.kept)
         for line in comparison.remarks:
             errors.print(line, soft_wrap=True)
         report = _judge(comparison, errors)

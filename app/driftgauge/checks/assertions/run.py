@@ -50,7 +50,7 @@ def run_suite(
     comparison = None
     verdicts: dict[str, WindowVerdict] = {}
     if reference is not None and reader.filled:
-        found = Check(reference.baseline, reader.filled, options, reference.scorer).report(now)
+        found = Check(reference.baseline, reader.filled, options, reference.scorer, reference.kept).report(now)
         comparison = CheckReport(found.windows, found.baseline, is_history, found.held_out, found.remarks)
         names = [window.name for window in measured if window.rows]
         verdicts = dict(zip(names, comparison.windows, strict=True))

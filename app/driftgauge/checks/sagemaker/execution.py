@@ -190,7 +190,9 @@ def _verdict(job: Job, streams: Sequence[TableSource], profile: TableProfile, li
     if not set(profile.columns) - set(options.left_out):
         return None
     scorer = None if profile.missing or wrong else job.reference.scorer
-    return Check(baseline, streams, options, scorer).report(limits.clock(), lambda _: limits.require())
+    return Check(baseline, streams, options, scorer, job.reference.kept).report(
+        limits.clock(), lambda _: limits.require()
+    )
 
 
 def _drifted(report: CheckReport) -> dict[str, str]:

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from driftgauge.about import NOTHING, About
 from driftgauge.common.option import Option
+from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.bins import IntArray
+from driftgauge.drift.multivariate.report import MOST_ROWS
+from driftgauge.drift.multivariate.sample import RowSample, drawn_rows
 from driftgauge.drift.novelty.attach import with_novelty
 from driftgauge.drift.novelty.build import QUANTILE
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.quality.suggestion import suggest, table_facts
-from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
+from driftgauge.drift.reference.baseline import PREDICTION_CLASS, RESERVED, Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
@@ -39,6 +43,8 @@ from driftgauge.tables.table import (
 
 COLUMNS, BASELINE = "Columns", "Baseline"
 """Groups of the options in the commands' help."""
+KEPT_SEED: Final = 0
+"""Of the rows that are kept, so that the same table keeps the same ones."""
 _SIZES: Final = ",".join(map(str, WINDOW_SIZES))
 
 
@@ -132,6 +138,19 @@ class BaselineOptions:
             BASELINE,
         ),
     ] = QUANTILE
+    keep_rows: Annotated[
+        int,
+        Option(
+            "Rows of the reference to keep beside the baseline, drawn by chance, so that whole rows can be compared "
+            f"later; at most {MOST_ROWS:,}. They are copies of its rows.",
+            "ROWS",
+            BASELINE,
+        ),
+    ] = 0
+    keep_without: Annotated[
+        Sequence[str],
+        Option("A column that the kept rows leave out; repeat it, or separate with commas.", "COLUMN,…", BASELINE),
+    ] = ()
     about: About = NOTHING
     """Whose the model is."""
 
@@ -153,6 +172,10 @@ class BaselineOptions:
             raise BaselineError(
                 f"--expected-range-quantile {self.expected_range_quantile:g}: give a number from 0 to 1"
             )
+        if not 0 <= self.keep_rows <= MOST_ROWS:
+            raise BaselineError(f"--keep-rows {self.keep_rows}: give a number of rows from 0 to {MOST_ROWS:,}")
+        if self.keep_without and not self.keep_rows:
+            raise BaselineError("--keep-without leaves columns out of the kept rows: add --keep-rows ROWS")
         if not 0.5 <= self.outlier_quantile < 1.0:
             raise BaselineError(
                 f"--outlier-quantile {self.outlier_quantile:g}: give a number from 0.5 to below 1, such as {QUANTILE:g}"
@@ -170,11 +193,22 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
     >>> driftgauge.create_baseline({"age": [31, 42, 57, 38] * 50, "country": ["DE", "FR", "DE", "NL"] * 50})
     <Baseline of 200 rows: 2 columns>
     """
-    return baseline_and_constraints(reference, options)[0]
+    return baseline_and_beside(reference, options).baseline
 
 
-def baseline_and_constraints(reference: Any, options: BaselineOptions | None = None) -> tuple[Baseline, Constraints]:
-    """Build the baseline of a table alone, and the constraints that the table suggests; see `create_baseline`."""
+@dataclass(frozen=True)
+class BuiltBaseline:
+    """A baseline, and what is written beside it."""
+
+    baseline: Baseline
+    constraints: Constraints
+    """Those that the table suggests."""
+    sample: RowSample | None
+    """Rows that are kept; None without `keep_rows`."""
+
+
+def baseline_and_beside(reference: Any, options: BaselineOptions | None = None) -> BuiltBaseline:
+    """Build the baseline of a table alone, and what is written beside it; see `create_baseline`."""
     options = options or BaselineOptions()
     table = ordered(read_table(reference, [*stated_text(options), PREDICTION_CLASS]), options)
     hint = separator_hint(table.column_names) if is_csv(reference) else ""
@@ -189,7 +223,27 @@ def baseline_and_constraints(reference: Any, options: BaselineOptions | None = N
         name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
     }
     baseline = measuring_length(baseline_with(columns, options, table), lengths)
-    return telling_outliers(baseline, columns, options, table), suggest(baseline, table_facts(columns, baseline))
+    return BuiltBaseline(
+        telling_outliers(baseline, columns, options, table),
+        suggest(baseline, table_facts(columns, baseline)),
+        kept_rows(columns, options),
+    )
+
+
+def kept_rows(columns: Table, options: BaselineOptions) -> RowSample | None:
+    """Return the rows of the features that are kept; None if none are asked for.
+
+    BaselineError for a column to leave out that is none of them.
+    """
+    if not options.keep_rows:
+        return None
+    features = {name: data for name, data in columns.items() if name not in RESERVED}
+    unknown = [name for name in options.keep_without if name not in features]
+    if unknown:
+        raise BaselineError(f"--keep-without {unknown[0]}: there is no such feature; there is {listed(list(features))}")
+    if len(set(options.keep_without)) == len(features):
+        raise BaselineError("--keep-without leaves no column: name fewer, or leave out --keep-rows")
+    return drawn_rows(features, options.keep_rows, options.keep_without, np.random.default_rng(KEPT_SEED))
 
 
 def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:

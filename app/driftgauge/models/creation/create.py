@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from driftgauge.about import About
 from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import display, explain
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.quality.suggestion import suggest, table_facts
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Input
-from driftgauge.models.creation.baseline import BaselineOptions, now_text
+from driftgauge.models.creation.baseline import BaselineOptions, kept_rows, now_text
 from driftgauge.models.creation.bundle_builder import BundleBuilder, Rows
 from driftgauge.models.creation.column_warnings import column_warnings
 from driftgauge.models.creation.estimator import classes_of, refuse_several_answers, selects_by_name
@@ -103,17 +104,17 @@ def create_bundle(
         loaded = loaded.with_classes(table.table, target, classes)
         table = replace(table, model=loaded)
     names = table.feature_names(features)
-    info, baseline, constraints = _described(table, names, name, version, log)
+    info, baseline, constraints, sample = _described(table, names, name, version, log)
     foreign = loaded if isinstance(loaded, ForeignModel) else None
     builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
-    bundle = replace(_built(builder, table, evaluation, names), constraints=constraints)
+    bundle = replace(_built(builder, table, evaluation, names), constraints=constraints, sample=sample)
     return write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
 
 
 def _described(
     reference: Reference, names: FeatureNames, name: str, version: str, log: Callable[[str], None]
-) -> tuple[BundleInfo, Baseline, Constraints]:
-    """Describe the model, build the baseline of its features with constraints, and log what was found."""
+) -> tuple[BundleInfo, Baseline, Constraints, RowSample | None]:
+    """Describe the model, build the baseline of its features and what is kept beside it, and log what was found."""
     features = reference.features(names)
     refuse_several_answers(reference.model, reference.table, names.names)
     columns = reference.columns(features)
@@ -121,7 +122,8 @@ def _described(
     info = _info(reference, features, name, version, as_frame=names.as_frame)
     for line in _log_lines(reference, names, columns, info):
         log(line)
-    return info, baseline, suggest(baseline, table_facts(columns, baseline))
+    kept = kept_rows(columns, reference.options)
+    return info, baseline, suggest(baseline, table_facts(columns, baseline)), kept
 
 
 def _built(builder: BundleBuilder, reference: Reference, evaluation: Any, names: FeatureNames) -> Bundle:

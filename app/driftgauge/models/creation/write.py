@@ -16,12 +16,13 @@ import skops.io
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
-from driftgauge.models import constraints_file, held_out_file
+from driftgauge.models import constraints_file, held_out_file, sample_file
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
 from driftgauge.models.model_file import OWN_CODE, UntrustedTypes, refuse_unimportable
 from driftgauge.models.predictor import Predictor, verify
+from driftgauge.models.sample_file import SAMPLE_FILE
 
 
 def refuse_existing(out: Path, overwrite: bool) -> None:
@@ -62,6 +63,8 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             (draft / HELD_OUT_FILE).write_text(held_out_file.dumps(bundle.held_out), encoding="utf-8")
         if bundle.constraints is not None:
             (draft / CONSTRAINTS_FILE).write_text(constraints_file.dumps(bundle.constraints), encoding="utf-8")
+        if bundle.sample is not None:
+            (draft / SAMPLE_FILE).write_bytes(sample_file.dumps(bundle.sample, bundle.baseline))
         (draft / bundles.BUNDLE_FILE).write_text(bundle.info.as_text(), encoding="utf-8")
         try:
             again = bundles.load_bundle(draft, trusted_types)
