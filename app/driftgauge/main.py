@@ -22,6 +22,7 @@ from driftgauge.composition.states import check_service, check_state
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
+from driftgauge.edges.formats.predict_json import AnswerStyle
 from driftgauge.edges.http.access import Access, access_of, caller_bounds
 from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.caller_log import CallerLog
@@ -53,7 +54,7 @@ from driftgauge.releases.release import Candidate
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
-from driftgauge.serving.outliers import OutlierScorer
+from driftgauge.serving.outliers import OutlierScorer, sample_scores
 from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
@@ -202,7 +203,8 @@ def load_model(
     threshold = None if scorer is None else scorer.threshold
     outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
     batcher = _batcher(settings, predictor, capture, executor, outliers)
-    decoder = FeatureDecoder(info)
+    decoder, usual = FeatureDecoder(info), AnswerStyle(threshold, jobs=settings.job_ids)
+    named = AnswerStyle(threshold, jobs=True, names=True)
     endpoint = partial(
         PredictionEndpoint,
         reader=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
@@ -219,13 +221,15 @@ def load_model(
         info=info,
         predictor=predictor,
         batcher=batcher,
-        predict=endpoint(PredictJson(decoder, info, settings.max_rows, threshold)),
+        predict=endpoint(PredictJson(decoder, info, settings.max_rows, usual)),
         infer=endpoint(InferV2(decoder, info, settings.max_rows, threshold)),
         capture=capture,
         monitoring=monitoring,
         failures=failures,
         executor=executor,
+        predict_label=endpoint(PredictJson(decoder, info, settings.max_rows, named)) if info.classes else None,
         outlier_threshold=threshold,
+        outlier_samples=() if scorer is None else sample_scores(predictor, scorer),
     )
 
 

@@ -21,7 +21,9 @@ from driftgauge.metrics.server_series import HTTP_REQUESTS
 LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""
 ERROR_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
-PREDICT: Final = 'handler=~"/predict|/models/[{]model_name[}]/predict|/v2/models/[{]model_name[}]/infer"'
+PREDICT: Final = (
+    'handler=~"/predict(/label)?|/models/[{]model_name[}]/predict(/label)?|/v2/models/[{]model_name[}]/infer"'
+)
 """The routes that predict; braces are in brackets because bare ones repeat in a regular expression."""
 
 BIN_INCREASE: Final = "feature_bin:model_feature_bin_rows:increase"

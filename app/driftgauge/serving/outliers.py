@@ -7,6 +7,7 @@ from typing import Final
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.models.predictor import Predictor, batch_of
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "outliers_failed"
@@ -30,3 +31,12 @@ class OutlierScorer:
         except Exception as error:  # the rows are answered all the same
             self._problems.record(PROBLEM, error)
             return None
+
+
+def sample_scores(predictor: Predictor, scorer: NoveltyScorer) -> Sequence[float]:
+    """Return the outlier scores of the model's samples that clients may see."""
+    samples = [sample.features for sample in predictor.info.shown_samples]
+    if not samples:
+        return ()
+    scores: list[float] = scorer.scores(predictor.predict(batch_of(predictor.info.features, samples)).columns).tolist()
+    return scores

@@ -19,6 +19,7 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
+from driftgauge.settings.compatibility import CompatibilitySettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.ingestion import IngestionSettings
@@ -48,6 +49,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Thresholds": ThresholdSettings,
     "Statistic": StatisticSettings,
     "Outliers": OutlierSettings,
+    "Compatibility": CompatibilitySettings,
     "Data quality": QualitySettings,
     "Ground truth": GroundTruthSettings,
     "Performance": PerformanceSettings,
@@ -64,6 +66,7 @@ PER_MODEL: Final = frozenset(
         *ThresholdSettings.model_fields,
         *StatisticSettings.model_fields,
         *OutlierSettings.model_fields,
+        *CompatibilitySettings.model_fields,
         *QualitySettings.model_fields,
         *GroundTruthSettings.model_fields,
         *PerformanceSettings.model_fields,
@@ -95,6 +98,7 @@ class Settings(
     PerformanceSettings,
     GroundTruthSettings,
     QualitySettings,
+    CompatibilitySettings,
     OutlierSettings,
     StatisticSettings,
     ThresholdSettings,

@@ -123,23 +123,39 @@ def _times(field: str, values: list[Any] | None) -> FloatArray | None:
     return np.array(times, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class AnswerStyle:
+    """What an answer says beyond its usual fields."""
+
+    outlier_threshold: float | None = None
+    """Rows with a higher outlier score are outliers; None if answers do not say so."""
+    jobs: bool = False
+    """Whether each row has a `job_id`, and the only row of a list is at the top of the answer too."""
+    names: bool = False
+    """Whether predictions are the names of classes, as `GET /label` lists them."""
+
+
+USUAL: Final = AnswerStyle()
+
+
 def write_answer(
-    request: PredictRequest,
-    answer: Answer,
-    info: BundleInfo,
-    ids: Sequence[str],
-    outlier_threshold: float | None = None,
+    request: PredictRequest, answer: Answer, info: BundleInfo, ids: Sequence[str], style: AnswerStyle = USUAL
 ) -> bytes:
-    """Return the answer's JSON; `ids` are those of its rows. Rows whose score is above the threshold are outliers."""
+    """Return the answer's JSON; `ids` are those of its rows."""
+    labels = list(map(str, answer.labels)) if style.names else answer.labels
     rows: list[dict[str, object]] = [
         {"prediction_id": id_, "prediction": label, "score": score}
-        for id_, label, score in zip(ids, answer.labels, answer.scores, strict=True)
+        for id_, label, score in zip(ids, labels, answer.scores, strict=True)
     ]
-    if outlier_threshold is not None and answer.outlier_scores is not None:
+    if style.outlier_threshold is not None and answer.outlier_scores is not None:
         for row, score in zip(rows, answer.outlier_scores, strict=True):
-            row["is_outlier"] = score > outlier_threshold
+            row["is_outlier"] = score > style.outlier_threshold
             row["outlier_score"] = score
+    if style.jobs:
+        rows = [{"job_id": id_, **row} for id_, row in zip(ids, rows, strict=True)]
     content: dict[str, object] = {"predictions": rows} if request.many else rows[0]
+    if style.jobs and request.many and len(rows) == 1:
+        content |= rows[0]
     content["model_name"] = info.name
     content["model_version"] = info.version
     content["latency_ms"] = round(answer.latency_seconds * 1000.0, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
@@ -9,12 +10,14 @@ from starlette.responses import Response
 
 from driftgauge.edges.http.context import model_of
 from driftgauge.edges.http.errors import json_response
+from driftgauge.errors import Reason, Refused
 from driftgauge.models.bundle import BundleInfo, Feature, Sample
 
 
 async def metadata(request: Request) -> Response:
     """Describe the model's inputs and predictions: types, shapes, samples."""
-    info = model_of(request).info
+    model = model_of(request)
+    info = model.info
     samples = info.shown_samples[:1]
     return json_response(
         {
@@ -31,6 +34,7 @@ async def metadata(request: Request) -> Response:
             "prediction_type": prediction_type(info),
             "prediction_structure": [None],
             "prediction_sample": [sample.prediction for sample in samples],
+            **_outliers(model.outlier_threshold, model.outlier_samples[:1]),
             "performance": info.performance.model_dump() if info.performance else None,
             "libraries": info.libraries,
         }
@@ -57,6 +61,17 @@ def _data_type(feature: Feature) -> str:
     return "string" if feature.kind != "numeric" else "boolean" if feature.boolean else "float"
 
 
+def _outliers(threshold: float | None, scores: Sequence[float]) -> dict[str, Any]:
+    """Return what answers say of outliers; null if they say nothing."""
+    if threshold is None:
+        return dict.fromkeys(("outlier_type", "outlier_structure", "outlier_sample"))
+    return {
+        "outlier_type": {"is_outlier": "boolean", "outlier_score": "float"},
+        "outlier_structure": [None, 2],
+        "outlier_sample": [[score > threshold, score] for score in scores],
+    }
+
+
 def prediction_type(info: BundleInfo) -> str:
     """Return the JSON type of a prediction."""
     kinds = {"bool": "boolean", "int": "integer", "float": "float", "str": "string"}
@@ -66,3 +81,9 @@ def prediction_type(info: BundleInfo) -> str:
 async def label(request: Request) -> Response:
     """Return the name of each class by its index; empty for a regression."""
     return json_response({index: str(name) for index, name in enumerate(model_of(request).info.classes)})
+
+
+def without_labels(info: BundleInfo) -> Refused:
+    """Return the refusal of a request for the names of classes that a regression does not have."""
+    message = f"the model {info.name} is a regression and has no class labels: send the rows to /predict"
+    return Refused(Reason.NOT_FOUND, message, {"field": "model"})

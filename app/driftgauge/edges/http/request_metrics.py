@@ -20,6 +20,8 @@ from driftgauge.metrics.server_series import (
 
 PREDICT: Final = "/predict"
 MODEL_PREDICT: Final = "/models/{model_name}/predict"
+PREDICT_LABEL: Final = f"{PREDICT}/label"
+MODEL_PREDICT_LABEL: Final = f"{MODEL_PREDICT}/label"
 INFER: Final = "/v2/models/{model_name}/infer"
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
 """Method, handler and codes of requests that match no route, or are refused before it is known."""

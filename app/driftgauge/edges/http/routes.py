@@ -39,7 +39,7 @@ from driftgauge.edges.http.openapi import (
     schemas_versions,
 )
 from driftgauge.edges.http.openapi.security import REQUIRED
-from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
+from driftgauge.edges.http.request_metrics import MODEL_PREDICT, MODEL_PREDICT_LABEL, PREDICT, PREDICT_LABEL, handler
 from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
 
@@ -106,7 +106,26 @@ ANYWHERE: Final = (408, 414, 421, 431)
 ROUTES: Final = (
     Route("POST", PREDICT, predict.predict, PREDICTING, "predict", Scope.PREDICT, schemas.PredictAnswer),
     Route("POST", MODEL_PREDICT, predict.predict_by, INFERRING, "predict", Scope.PREDICT, schemas.PredictAnswer),
+    Route("POST", PREDICT_LABEL, predict.predict_label, INFERRING, "predict", Scope.PREDICT, schemas.PredictAnswer),
+    Route(
+        "POST",
+        MODEL_PREDICT_LABEL,
+        predict.predict_label_by,
+        INFERRING,
+        "predict",
+        Scope.PREDICT,
+        schemas.PredictAnswer,
+    ),
     Route("GET", "/predict/test", self_test.predict_test, (*OF_MODEL, 500), "predict", READ, schemas.TestAnswer),
+    Route(
+        "GET",
+        "/predict/test/label",
+        self_test.predict_test_label,
+        (*OF_MODEL, 500),
+        "predict",
+        READ,
+        schemas.TestAnswer,
+    ),
     Route("POST", LABELS, labels.labels, LABELLING, "labels", Scope.LABELS, schemas_labels.LabelsAnswer),
     Route(
         "GET",
@@ -248,8 +267,9 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
     elif route.tag == "ingest":
         parameters += _INGEST_PARAMETERS.get(route.path, [])
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
-    if served and route.path in (PREDICT, MODEL_PREDICT):
-        extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])
+    if served and route.tag == "predict" and route.method == "POST":
+        named = [own for own in served if own[0].classes] if route.path.endswith("/label") else served
+        extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in named or served])
     elif served and route.path.endswith("/infer"):
         extra["requestBody"] = bodies.any_of([schemas_v2.infer_schema(info, most) for info, most in served])
     elif route.handler in CHANGES:

@@ -14,7 +14,7 @@ from driftgauge.edges.formats.infer_v2 import InferRequest
 from driftgauge.edges.formats.predict_json import PredictRequest
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
-from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
+from driftgauge.edges.http.request_metrics import MODEL_PREDICT, MODEL_PREDICT_LABEL, PREDICT, PREDICT_LABEL, handler
 from driftgauge.models.bundle import BundleInfo, Label, Sample
 from driftgauge.models.predictor import Predictor, check_samples
 from driftgauge.monitor.capture import Capture
@@ -24,7 +24,8 @@ from driftgauge.serving.batcher import Batcher
 TEST_KEPT_SECONDS: Final = 5.0
 """How long the answer of a test prediction is cached; the model's answers to its samples do not change."""
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
-Paths = Mapping[str, tuple[str, PredictionEndpoint[Any]]]
+AnyEndpoint = PredictionEndpoint[Any]
+Paths = Mapping[str, tuple[str, AnyEndpoint]]
 """By path of a POST request: the template of its route, and its endpoint."""
 
 
@@ -43,8 +44,12 @@ class ServedModel:
     """Failures of the model: logged, and counted as failed predictions."""
     executor: ThreadPoolExecutor
     """Runs slow models: one thread, so that the event loop keeps running."""
+    predict_label: PredictionEndpoint[PredictRequest] | None = None
+    """Answers with the names of classes; None for a regression, which has none."""
     outlier_threshold: float | None = None
     """Rows with a higher outlier score are outliers; None if answers do not say so."""
+    outlier_samples: Sequence[float] = ()
+    """The outlier scores of the samples that clients may see; empty if answers do not say so."""
 
     @property
     def model_name(self) -> str:
@@ -104,12 +109,19 @@ class ServedModels(Versions[ServedModel]):
 def paths_of(models: ServedModels) -> Paths:
     """Return the endpoints of prediction requests by path, which need no routing; only live versions have some."""
     live = models.all_live
-    short = {PREDICT: (PREDICT, live[0].predict)} if models.has_short_routes and len(live) == 1 else {}
-    named = {MODEL_PREDICT.format(model_name=own.model_name): (MODEL_PREDICT, own.predict) for own in live}
+    short = dict(_predicting(live[0], PREDICT, PREDICT_LABEL)) if models.has_short_routes and len(live) == 1 else {}
+    named = dict(found for own in live for found in _predicting(own, MODEL_PREDICT, MODEL_PREDICT_LABEL))
     return {**short, **named, **dict(_inferring(live))}
 
 
-def _inferring(models: Iterable[ServedModel]) -> Iterable[tuple[str, tuple[str, PredictionEndpoint[Any]]]]:
+def _predicting(model: ServedModel, route: str, label_route: str) -> Iterable[tuple[str, tuple[str, AnyEndpoint]]]:
+    """Yield the paths of a model's predictions in our own format, each with the template of its route."""
+    yield route.format(model_name=model.model_name), (route, model.predict)
+    if model.predict_label is not None:
+        yield label_route.format(model_name=model.model_name), (label_route, model.predict_label)
+
+
+def _inferring(models: Iterable[ServedModel]) -> Iterable[tuple[str, tuple[str, AnyEndpoint]]]:
     """Yield each path of each model, with the template of its route and its endpoint."""
     for model in models:
         names = {"model_name": model.model_name, "model_version": model.model_version}

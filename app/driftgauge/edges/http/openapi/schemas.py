@@ -30,9 +30,13 @@ class ErrorAnswer(Documented):
     error: Error
 
 
+_JOB_ID: Final = "The prediction_id under another name. In answers of `/predict` only with the setting `job_ids`."
+
+
 class PredictionRow(Documented):
     """The prediction of one of many rows."""
 
+    job_id: str | None = Field(None, description=_JOB_ID)
     prediction_id: str
     prediction: Label
     score: float
@@ -46,6 +50,7 @@ class PredictAnswer(Documented):
     model_name: str
     model_version: str
     latency_ms: float
+    job_id: str | None = Field(None, description=_JOB_ID)
     prediction_id: str | None = None
     prediction: Label | None = None
     score: float | None = None
@@ -68,6 +73,7 @@ class TestAnswer(Documented):
     """Whether the model still predicts its samples as when the bundle was created."""
 
     ok: bool
+    prediction: Label | None = Field(description="The prediction of the first sample; null if none may be shown.")
     samples: list[TestedSample]
 
 
@@ -215,6 +221,9 @@ class Metadata(Documented):
     prediction_type: str
     prediction_structure: list[int | None]
     prediction_sample: list[Label]
+    outlier_type: dict[str, str] | None = Field(description="Null without the setting `outliers`.")
+    outlier_structure: list[int | None] | None
+    outlier_sample: list[tuple[bool, float]] | None
     performance: dict[str, Any] | None
     libraries: dict[str, str]
 
