@@ -17,7 +17,8 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
 # Each core gets a part of the folders; one that has finished takes tests from the other.
-PYTEST := $(BIN)/pytest -n auto --dist worksteal
+# Bytecode is kept, whatever the shell says: each of hundreds of processes would otherwise compile the package again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal
 
 test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about ten minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
+from driftgauge.edges.http import lifespan
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
@@ -26,6 +29,20 @@ settings.load_profile("unhurried")
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name at the end what was not tested."""
     say_what_was_skipped(terminalreporter)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from scanning thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unprepared() -> Iterator[None]:
+    """Spare the hundreds of servers in test processes half of their start; those of their own processes have it all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lifespan, "prepared", nullcontext)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

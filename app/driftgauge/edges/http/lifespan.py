@@ -46,10 +46,9 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     log, slot = structlog.get_logger(), context.monitoring.service.store.number
     for model in context.monitoring.models:
         log.info("started", model=model.model_name, version=model.model_version, slot=slot)
-    app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
     try:
         grace = context.settings.shutdown_grace_seconds
-        with threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
+        with prepared(app), threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
             context.monitoring.start()
             context.ready = True
             yield {STATE_KEY: context.connections}  # for the protocol, which uvicorn makes
@@ -69,14 +68,23 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
 
 
 @contextlib.contextmanager
-def _responsive() -> Iterator[None]:
-    """Keep the garbage collector and the threads that compute from delaying the event loop."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
+def prepared(app: FastPathApp) -> Iterator[None]:
+    """Do at the start what would delay requests later; answers are the same without."""
+    app.document(app.state.context.settings.root_path)
     gc.collect()
     gc.freeze()  # objects from the start are kept anyway; scanning them takes 50 ms each time
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _responsive() -> Iterator[None]:
+    """Keep the threads that compute from delaying the event loop."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
         sys.setswitchinterval(before)
