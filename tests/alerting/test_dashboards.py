@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
@@ -244,6 +245,7 @@ def _names(expr: str) -> set[str]:
     }
 
 
+@cache
 def _known() -> set[str]:
     """Return every name that a server exposes or that a rule records."""
     known = {"up", "ALERTS"}

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,15 @@ def rules_in(path: Path) -> list[dict[str, Any]]:
 def checks(*paths: Path) -> Iterator[dict[str, Any]]:
     """Yield what the tests of rules expect of alerts."""
     for path in paths:
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+        for test in proofs(path):
             yield from test.get("alert_rule_test", [])
+
+
+@cache
+def proofs(path: Path) -> Sequence[Mapping[str, Any]]:
+    """Read a file of tests, which takes PyYAML seconds."""
+    tests: Sequence[Mapping[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+    return tests
 
 
 def run(*command: str | Path) -> str:
