@@ -16,9 +16,11 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--exit" en
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
-# Each core gets a part of the folders; one that has finished takes tests from the other.
+# Each worker gets a part of the folders; one that has finished takes tests from the others. One more than there are
+# cores, because some always wait: for a scrape, a restart, a server that stops.
+WORKERS := $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)
 # Bytecode is kept, whatever the shell says: each of hundreds of processes would otherwise compile the package again.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about ten minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)

@@ -46,11 +46,13 @@ def test_it_is_kept_without_outputs() -> None:
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.long
 def test_the_monitor_is_quiet_until_an_input_breaks(executed: Any) -> None:
     assert "<DriftReport: normal" in shown(executed, "\nlive = ", "text/plain")
     assert "<DriftReport: drift_detected (critical)" in shown(executed, "broken = ", "text/plain")
 
 
+@pytest.mark.long
 def test_the_check_is_shown_as_a_table_that_names_the_broken_input(executed: Any) -> None:
     html = shown(executed, "report = ", "text/html")
     assert "<table" in html
@@ -59,6 +61,7 @@ def test_the_check_is_shown_as_a_table_that_names_the_broken_input(executed: Any
     assert "psi_debiased" in shown(executed, "report.to_frame()", "text/plain")
 
 
+@pytest.mark.long
 def test_nothing_is_printed_as_a_warning(executed: Any) -> None:
     streams = [output for cell in code_cells(executed) for output in cell.outputs if output.output_type == "stream"]
     assert streams == []

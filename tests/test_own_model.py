@@ -48,6 +48,7 @@ def asked(address: str, body: Any) -> Any:
     return answer.json()
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_the_page_begins_with_a_model_that_is_served(tmp_path: Path) -> None:
     first, sh = blocks(PAGE, "python")[0], blocks(PAGE, "sh")[0]
@@ -66,6 +67,7 @@ def test_the_page_begins_with_a_model_that_is_served(tmp_path: Path) -> None:
     assert answer["score"] == pytest.approx(float(probabilities[0, 1]), rel=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_the_example_of_onnx_is_served_and_takes_an_unseen_category(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(EXAMPLE / "train.py")], cwd=tmp_path, check=True, timeout=120)

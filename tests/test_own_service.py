@@ -98,6 +98,7 @@ def test_every_other_piece_of_code_runs(
         names["monitor"].close()
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_the_complete_service_is_monitored_by_all_its_workers(trained: Path, tmp_path: Path) -> None:
     (trained / "app.py").write_text(APP, encoding="utf-8")

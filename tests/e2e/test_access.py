@@ -23,7 +23,7 @@ from tests.e2e.monitored import Prometheus, seen
 from tests.e2e.processes import free_port, run, running, until
 from tests.e2e.programs import needs_servers
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def created(file: Path, name: str, scopes: str) -> str:

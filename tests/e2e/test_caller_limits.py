@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.processes import answers, free_port, running, until
 from tests.examples import Example
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 GREEDY, MODEST = "token-of-the-greedy-client", "token-of-the-modest-client"
 THREADS = 12

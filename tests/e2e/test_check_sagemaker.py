@@ -15,7 +15,7 @@ from tests.cli.test_check_sagemaker import rows
 from tests.e2e.processes import run, running, until
 from tests.sketches import require_sketches
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def _client(trained: TrainedDemo, folder: Path) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.long
 def test_the_demo_tells_its_story_and_ends(trained_demo: TrainedDemo) -> None:
     port = free_port()
     done = run("demo", "--exit", "--port", str(port), env=trained_demo.env, seconds=600)

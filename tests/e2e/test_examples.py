@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.processes import COMMAND, anything_answers, free_port, running, status_after, until
 from tests.pages import ROOT, blocks, commands, page
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 ADDRESS: Final = "localhost:8000"
 ROWS: Final = 300

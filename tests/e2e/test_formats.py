@@ -50,6 +50,7 @@ def test_every_worker_answers_as_the_bundle_says_and_again_after_a_reload(name: 
         assert status["rows_observed"] == 2 * 2 * len(info.samples)
 
 
+@pytest.mark.long
 def test_a_reload_serves_a_bundle_of_another_format(tmp_path: Path) -> None:
     case = MAKERS["onnx-matrix"](tmp_path / "bundle")
     own = f"{PREFIX}tests.models.formats.own_code:pipeline"

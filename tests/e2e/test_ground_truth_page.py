@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.processes import COMMAND, answers, free_port, running, until
 from tests.pages import blocks, page
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 WALK = page("docs", "ground-truth.md").partition("## Try it")[2].partition("\n## ")[0]
 (MODEL,) = blocks(page("docs", "quickstart.md"), "python")

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tests.e2e.workers import Service, service
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 CONNECTIONS = 64
 SWAPS = 20
 VERSIONS = ("1", "2")

@@ -13,7 +13,7 @@ from tests.e2e.processes import answers, free_port, run, running, until
 from tests.e2e.workers import Service, reload
 from tests.versions import versions_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 NAME = "cells"
 """What the settings call the model; its bundles call it otherwise."""
 

@@ -22,7 +22,7 @@ from tests.ingest_bodies import ROWS, recorded
 from tests.messages import broker, send
 from tests.pages import ROOT, blocks, commands, page
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 ADDRESS: Final = "localhost:8000"
 BENTOML: Final = "bentoml-fluentbit-kafka"

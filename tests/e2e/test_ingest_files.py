@@ -42,6 +42,7 @@ def exported(tmp_path: Path, *more: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.long
 def test_rows_of_a_file_are_counted_once_at_their_own_times(tmp_path: Path, options: tuple[str, ...]) -> None:
     first = run("ingest", str(BODIES / "data.1.log"), "--format", "bentoml", *options)
     assert (first.returncode, first.stdout.splitlines()) == (
@@ -128,6 +129,7 @@ def kept(state: Path) -> int:
     return int(position)
 
 
+@pytest.mark.long
 def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_nothing(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
     assert "0 rows counted, 0 known from before" in done.stdout, done.stderr
 
 
+@pytest.mark.long
 def test_captures_of_sagemaker_in_object_storage_are_read_in_the_order_of_their_hours(
     tmp_path: Path, options: tuple[str, ...], bucket: Any
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.workers import coin_bundle, service
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 ROWS = 200
 

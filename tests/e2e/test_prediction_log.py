@@ -82,6 +82,7 @@ def test_a_stop_writes_what_was_answered(bundle: Path, tmp_path: Path) -> None:
     assert set(askers.ids) <= logged(tmp_path / "state")
 
 
+@pytest.mark.long
 def test_what_was_answered_is_shown_and_exported_while_the_server_runs(bundle: Path, tmp_path: Path) -> None:
     state, out = tmp_path / "state", tmp_path / "log.parquet"
     with service(bundle, state, 2, tmp_path / "log", prediction_log_durability="acknowledged") as running:

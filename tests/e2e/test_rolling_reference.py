@@ -14,7 +14,7 @@ from driftgauge.common.rfc3339 import rfc3339
 
 from tests.e2e.workers import coin_bundle, service, stop
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 DAY = 86_400.0
 FIRST = 19_675

@@ -14,7 +14,7 @@ from tests.e2e.processes import COMMAND, answers, free_port, running, until
 from tests.pages import ROOT, blocks, commands, page
 from tests.sketches import require_sketches
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def test_the_commands_of_the_page_find_the_drift_of_the_second_day(tmp_path: Path) -> None:

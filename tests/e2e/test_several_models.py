@@ -11,7 +11,7 @@ from tests.conftest import ExampleOf
 from tests.e2e.processes import answers, anything_answers, free_port, running, until
 from tests.e2e.workers import samples_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def test_two_workers_serve_several_models_and_count_for_each(example_of: ExampleOf, tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ def test_an_interrupt_while_workers_start_ends_all_without_a_traceback(
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.long
 def test_killed_workers_are_replaced_without_a_pause_while_no_other_serves(bundle: Path, tmp_path: Path) -> None:
     with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
         for _ in range(6):  # those that have served and those that start: a back-off would grow to half a minute

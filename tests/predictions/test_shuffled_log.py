@@ -95,6 +95,7 @@ def _pages(state: Path) -> tuple[FloatArray, list[int]]:
     return np.load(out), [int(line) for line in ended.stdout.split()]
 
 
+@pytest.mark.long
 def test_pages_hold_few_chunks_at_a_time(tmp_path: Path, order: IntArray) -> None:
     store = PredictionStore.open(tmp_path)
     version = store.register(model(features=FEATURES))

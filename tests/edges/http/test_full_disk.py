@@ -87,6 +87,7 @@ def test_logging_stops_before_the_disk_is_full_and_begins_again(
     assert sorted(logged(disk / "state", "binary").ids) == sorted(kept)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_all_the_same_keeps_rows_in_the_queue(
     binary: Example, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

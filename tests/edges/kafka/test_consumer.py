@@ -139,6 +139,7 @@ def test_a_new_group_begins_with_what_comes_after_its_start(cluster: str, topic:
     assert sorted(process.kept.ages) == [float(number) for number in range(100, 110)]
 
 
+@pytest.mark.long
 def test_processes_of_a_group_share_the_partitions_and_count_each_row_once(
     cluster: str, topic: str, tmp_path: Path
 ) -> None:
