@@ -29,8 +29,8 @@ test-all: .venv/dev .venv-evidently/done servers browser wrk postgres openmp kub
 	.venv-evidently/bin/python -m pytest --noconftest $(BESIDE_EVIDENTLY)
 	$(PYTEST) $(ARGS)
 
-# Its oracle needs another pandas than the other tests, which leave it out.
-BESIDE_EVIDENTLY := tests/checks/assertions/test_evidently.py
+# Evidently needs another pandas than the other tests, which leave these out.
+BESIDE_EVIDENTLY := $(shell find tests -name 'test_*evidently*.py')
 
 fuzz: .venv/dev ## Send 100,000 hostile requests and more, for half an hour. ARGS="--hypothesis-seed=1" repeats a run.
 	$(PYTEST) tests/fuzz --hypothesis-profile=fuzz $(ARGS)
@@ -129,7 +129,7 @@ lock: .venv/dev ## Lock the dependencies into requirements/.
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra bench --group build -o requirements/bench.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group evidently --group build -o requirements/evidently.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra evidently --group evidently --group build -o requirements/evidently.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/mlserver.in -o requirements/bench-mlserver.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/bentoml.in -o requirements/bench-bentoml.txt
 

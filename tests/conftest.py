@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from importlib.util import find_spec
 
 import pytest
 from driftgauge.edges.http import lifespan
@@ -18,6 +19,9 @@ from tests.trained_demo import flights, trained_demo, trained_year
 __all__ = ["flights", "installed", "postgres", "servers", "trained_demo", "trained_year"]  # fixtures of all tests
 
 ExampleOf = Callable[[str], Example]
+
+collect_ignore_glob = [] if find_spec("evidently") else ["*/test_*evidently*.py"]
+"""`make test-all` runs them in an environment that has Evidently."""
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

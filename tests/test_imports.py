@@ -71,6 +71,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "confluent_kafka": "edges.kafka",
     "fsspec": "edges.files",
     "datasketches": "checks",
+    "evidently": "checks",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
     "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",

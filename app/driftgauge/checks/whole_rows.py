@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftgauge.checks.row_sample import sample_of
 from driftgauge.checks.rows import RowReader
-from driftgauge.checks.window_builder import WindowBuilder
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.multivariate.report import MOST_ROWS, MultivariateReport, compare_rows
 from driftgauge.drift.multivariate.sample import RowSample
@@ -37,15 +37,7 @@ class WholeRows:
 
         `compared` is the baseline of the windows, `baseline` that of their features.
         """
-        stream = open_table(table, bytes_at_once)
-        reader = RowReader(baseline, None, None)
-        stream.require(reader.needed(stream))
-        builder = WindowBuilder(0, stream.name, baseline, MOST_ROWS)
-        for part in stream.parts(reader.needed(stream)):
-            values = reader.read(stream, part).values
-            builder.add(values, baseline.binner.codes(values), None, None)
-        sample = builder.window().sample
-        held = np.empty((0, len(baseline.columns))) if sample is None else sample.values
+        held = sample_of(open_table(table, bytes_at_once), RowReader(baseline, None, None), MOST_ROWS)
         return cls(baseline, held, tuple(compared.names.index(name) for name in baseline.names))
 
     @classmethod

@@ -31,12 +31,11 @@ from driftgauge.cli.check_suite import AssertionOptions, each_problem_in_a_line,
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
-from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
+from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
 from driftgauge.edges.files.fetching import fetched
 from driftgauge.errors import CheckError
-from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.settings.policies import policy_of
 
 OUTPUT: Final = "Output"
@@ -110,7 +109,7 @@ def check(
         raise typer.Exit(_assert(suite, tables, None, options, asserting, output, errors))
     checked = checked_model(baseline, config, model)
     trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())
-    reference = reference_of(checked.path, _loading(trusted), with_model=not no_predict)
+    reference = reference_of(checked.path, loading(trusted), with_model=not no_predict)
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
         options = replace(options, base=policy_of(checked.settings, reference.baseline))
@@ -167,16 +166,6 @@ def _write(report: CheckReport, output: CheckOutput, errors: Console) -> None:
         sys.stdout.flush()
     if output.html is not None:
         _write_file(output.html, check_page(report), errors)
-
-
-def _loading(trusted_types: Sequence[str]) -> Callable[[Path], Bundle]:
-    """Return the function that loads a bundle, trusting these types."""
-
-    def load(folder: Path) -> Bundle:
-        with trust_by_option():
-            return load_bundle(folder, trusted_types)
-
-    return load
 
 
 @contextmanager

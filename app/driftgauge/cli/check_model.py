@@ -21,6 +21,8 @@ class CheckedModel:
     """Its baseline, or the folder of its bundle."""
     settings: Settings | None = None
     """The settings that hold for it; None for those of no server."""
+    name: str | None = None
+    """Its name in the settings; None if they name none."""
 
 
 def checked_model(baseline: Path | None, config: Path | None, name: str | None) -> CheckedModel:
@@ -41,7 +43,7 @@ def checked_model(baseline: Path | None, config: Path | None, name: str | None) 
     source = _source(settings, name)
     path = baseline or source.bundle or source.baseline
     assert path is not None  # noqa: S101  a source has one of them
-    return CheckedModel(path, source.settings)
+    return CheckedModel(path, source.settings, _name(source))
 
 
 def settings_name_a_model() -> bool:

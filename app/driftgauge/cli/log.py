@@ -17,11 +17,10 @@ from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
 from driftgauge.cli.log_export import STANDARD_OUTPUT, Exported, Format, export, model_of
-from driftgauge.cli.log_source import open_log
-from driftgauge.common.moments import moment
+from driftgauge.cli.log_source import moment_of, open_log
 from driftgauge.common.option import Option
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.errors import PredictionLogError, SettingsError
+from driftgauge.errors import SettingsError
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.rows import MICROSECONDS
 
@@ -73,7 +72,7 @@ def log_export(options: LogExport) -> None:
     is found by DRIFTGAUGE_PREDICTION_LOG_URL.
     """
     now = time.time()
-    start, end = _moment("--since", options.since, now), _moment("--until", options.until, now)
+    start, end = moment_of("--since", options.since, now), moment_of("--until", options.until, now)
     kind = options.kind
     store = open_log(options.bundle, options.state_dir)
     errors = console(stderr=True)
@@ -100,13 +99,6 @@ def _progress(errors: Console, until: float) -> Iterator[Callable[[Exported], No
             progress.update(task, total=total, completed=last - first, note=f"{done.rows:,} predictions")
 
         yield update
-
-
-def _moment(option: str, text: str | None, now: float) -> float | None:
-    try:
-        return None if text is None else moment(text, now)
-    except ValueError as error:
-        raise PredictionLogError(f"{option}: {error}") from error
 
 
 def _summary(done: Exported, out: Path) -> list[str]:

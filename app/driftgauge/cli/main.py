@@ -42,6 +42,7 @@ COMMANDS: Final = (
     LazyCommand("token", "driftgauge.cli.token", "token_app", "Create tokens for the callers of a server."),
     LazyCommand("labels", "driftgauge.cli.labels", "labels_app", "Send ground truth to a server."),
     LazyCommand("log", "driftgauge.cli.log", "log_app", "Export the prediction log of a server."),
+    LazyCommand("report", "driftgauge.cli.report", "report_app", "Write reports of other tools on logged predictions."),
     LazyCommand("check", "driftgauge.cli.check", "check", "Compare tables with a baseline and report drift."),
     LazyCommand(
         "models",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from driftgauge.about import About
 from driftgauge.cli.column_options import chosen, stated_kinds
+from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
 from driftgauge.models.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from driftgauge.tables.stream import TableStream
@@ -56,3 +57,13 @@ def trust_by_option() -> Iterator[None]:
         yield
     except UntrustedTypes as error:
         raise error.phrased_for("option") from error
+
+
+def loading(trusted_types: Sequence[str]) -> Callable[[Path], Bundle]:
+    """Return the function that loads a bundle, trusting these types."""
+
+    def load(folder: Path) -> Bundle:
+        with trust_by_option():
+            return load_bundle(folder, trusted_types)
+
+    return load

@@ -100,12 +100,16 @@ def _newest(known: Baseline, batches: Iterable[PredictionBatch], most: int) -> t
     return MonitoredRows(columns[-most:], at[-most:]), left_out
 
 
-def monitored_rows(known: Baseline, batch: PredictionBatch) -> tuple[MonitoredRows, int]:
+def monitored_rows(
+    known: Baseline, batch: PredictionBatch, logged_with: str | None = None
+) -> tuple[MonitoredRows, int]:
     """Return a batch's rows that were logged with the baseline and can be read, and how many others there are.
 
-    BaselineError if columns are not logged.
+    `logged_with` is the hash of the whole baseline if `known` has only some of its columns. BaselineError if columns
+    are not logged.
     """
-    own = [number for number, model in batch.models.items() if model.baseline_hash == known.hash]
+    hashed = logged_with or known.hash
+    own = [number for number, model in batch.models.items() if model.baseline_hash == hashed]
     taken = np.isin(batch.version, own) & ~batch.damaged
     columns = np.full((len(batch), len(known.columns)), np.nan)
     for number in own:
