@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from driftgauge.cli import main as cli
+from driftgauge.drift.multivariate.sample import drawn_rows
 from driftgauge.drift.reference.baseline import dumps
+from driftgauge.models import sample_file
 from driftgauge.models.creation.baseline import create_baseline
+from driftgauge.models.sample_file import SAMPLE_FILE
 
 from tests.answers import log_answers
 from tests.examples import MAKERS, Example
@@ -135,3 +140,21 @@ def test_a_sample_of_nothing_is_refused(report: Report, example: Example) -> Non
         2,
         "driftgauge: --most-rows 0: give at least 1\n",
     )
+
+
+def test_without_a_table_the_kept_rows_are_the_reference(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    sample = drawn_rows({"radius": example.reference["radius"].to_numpy(np.float64)}, 100, (), np.random.default_rng(0))
+    shutil.copytree(example.folder, tmp_path / "text")
+    (tmp_path / "text" / SAMPLE_FILE).write_bytes(sample_file.dumps(sample, example.bundle.baseline))
+    state, out = example.folder.parent / "text.state", tmp_path / "numbers.json"
+    command = ["report", "evidently", "--baseline", tmp_path / "text", "--state-dir", state, "--out", out]
+    monkeypatch.setattr(sys, "argv", ["driftgauge", *map(str, command)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    errors = capfd.readouterr().err
+    assert not left.value.code, errors
+    assert "against 100 rows" in errors
+    assert "left out, because the kept rows do not have it: shape, smooth" in errors
+    assert values(out)["MeanValue(column=radius)"] == pytest.approx(example.evaluation["radius"].mean())

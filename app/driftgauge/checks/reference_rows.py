@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pyarrow as pa
 
 from driftgauge.checks.check import restrict
 from driftgauge.checks.reference import Reference
-from driftgauge.checks.row_sample import sample_of
+from driftgauge.checks.row_drawer import sample_of
 from driftgauge.checks.rows import RowReader
 from driftgauge.checks.scoring import Scorer
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
-from driftgauge.errors import BundleError
+from driftgauge.drift.reference.columns import Categories
+from driftgauge.errors import BundleError, CheckError
 from driftgauge.tables.memory import open_table
 from driftgauge.tables.stream import TableSource
 
@@ -41,6 +44,36 @@ def reference_rows(table: Any, reference: Reference, most: int, bytes_at_once: i
     if scorer is None:
         baseline = restrict(baseline, [name for name in baseline.names if name not in absent])
     return ReferenceRows(baseline, sample_of(stream, RowReader(baseline, None, scorer), most), remarks)
+
+
+def kept_rows(reference: Reference, bytes_at_once: int) -> ReferenceRows:
+    """Return the rows that are kept of the reference; see `reference_rows`. CheckError if none are.
+
+    Scores are left out where a free text is kept by its length, which the model cannot be asked about.
+    """
+    sample = reference.kept()
+    if sample is None:
+        raise CheckError(
+            "no rows of the reference are kept beside the baseline: name a table of it (--reference TABLE), or build "
+            "the baseline again with --keep-rows"
+        )
+    known = restrict(
+        reference.baseline, [name for name in reference.baseline.names if name in sample.columns or name in RESERVED]
+    )
+    features = restrict(known, [name for name in known.names if name in sample.columns])
+    hidden = [name for name in reference.baseline.names if name not in known.names]
+    remarks = (f"left out, because the kept rows do not have it: {', '.join(hidden)}",) if hidden else ()
+    if any(column.of_text for column in features.columns):
+        return ReferenceRows(features, sample.values(features), remarks)
+    table = pa.table({name: _cells(sample.columns[name]) for name in features.names})
+    found = reference_rows(table, Reference(known, reference.scorer), sample.rows, bytes_at_once)
+    return replace(found, remarks=(*remarks, *found.remarks))
+
+
+def _cells(data: FloatArray | Categories) -> pa.Array:
+    if isinstance(data, Categories):
+        return pa.array([None if code < 0 else data.names[code] for code in data.codes.tolist()], pa.string())
+    return pa.array(data, pa.float64())
 
 
 def _scorer(scorer: Scorer | None, stream: TableSource, absent: Sequence[str]) -> tuple[Scorer | None, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.checks.row_sample import sample_of
+from driftgauge.checks.row_drawer import sample_of
 from driftgauge.checks.rows import RowReader
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.multivariate.report import MOST_ROWS, MultivariateReport, compare_rows

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftgauge.checks.check import restrict
-from driftgauge.checks.row_sample import RowSample
+from driftgauge.checks.row_drawer import RowDrawer
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.errors import PredictionLogError
@@ -47,7 +47,7 @@ def captured_rows(store: PredictionStore, selection: Selection, baseline: Baseli
         raise PredictionLogError(
             "the log has no column as it is (prediction_log_drop, prediction_log_hash), so there is nothing to report"
         )
-    sample, rows, left_out = RowSample(shown, most), 0, 0
+    sample, rows, left_out = RowDrawer(shown, most), 0, 0
     first, last = 0.0, 0.0
     for batch in store.read(selection):
         part, others = monitored_rows(shown, batch, baseline.hash)

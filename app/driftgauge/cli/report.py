@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
 from driftgauge.checks.evidently_report import EvidentlyReport, evidently, evidently_report
 from driftgauge.checks.options import BYTES_AT_ONCE
 from driftgauge.checks.reference import Reference, reference_of
-from driftgauge.checks.reference_rows import ReferenceRows, reference_rows
+from driftgauge.checks.reference_rows import ReferenceRows, kept_rows, reference_rows
 from driftgauge.cli.captured_rows import CapturedRows, captured_rows
 from driftgauge.cli.check_model import CheckedModel, checked_model
 from driftgauge.cli.console import console
@@ -40,11 +40,16 @@ def _report() -> None:
 class ReportedRows:
     """Which predictions are reported, what they are compared with, and where the report goes."""
 
-    reference: Annotated[
-        Path, Option("Table of the reference, such as the one that the baseline was built from.", "TABLE")
-    ]
     since: Annotated[str, Option("Predictions from then on: 14d, or 2026-01-31T12:00:00Z.", "TIME")] = "24h"
     until: Annotated[str | None, Option("Predictions before then.", "TIME", shown_default="now")] = None
+    reference: Annotated[
+        Path | None,
+        Option(
+            "Table of the reference, such as the one that the baseline was built from.",
+            "TABLE",
+            shown_default="the rows that are kept beside the baseline",
+        ),
+    ] = None
     out: Annotated[Path, Option("File to write; one that ends in .json gets the numbers as JSON.", "FILE")] = Path(
         "report.html"
     )
@@ -72,7 +77,7 @@ class ReportedRows:
 @report_app.command("evidently")
 @derived_options
 def report_evidently(options: ReportedRows, trusted_types: TrustedTypes = None) -> None:
-    """Write Evidently's report of logged predictions against a table of the reference.
+    """Write Evidently's report of logged predictions against rows of the reference.
 
     Evidently needs pandas 2: install driftgauge[evidently] in an environment of its own, which reads the log of the
     running server. docs/evidently.md has an example.
@@ -85,9 +90,7 @@ def report_evidently(options: ReportedRows, trusted_types: TrustedTypes = None) 
     with errors.status("reading the prediction log …"):
         captured = _captured(options, checked, known)
     with errors.status("reading the reference …"):
-        past = reference_rows(
-            options.reference, Reference(captured.baseline, known.scorer), options.most_rows, BYTES_AT_ONCE
-        )
+        past = _reference(options, replace(known, baseline=captured.baseline))
     with errors.status("writing the report …"):
         report = _report_on(captured, past)
         _write(report.json if options.out.suffix == ".json" else report.html, options.out)
@@ -113,6 +116,12 @@ def _captured(options: ReportedRows, checked: CheckedModel, known: Reference) ->
         return captured_rows(store, selection, known.baseline, options.most_rows)
     finally:
         store.close()
+
+
+def _reference(options: ReportedRows, known: Reference) -> ReferenceRows:
+    if options.reference is None:
+        return kept_rows(known, BYTES_AT_ONCE)
+    return reference_rows(options.reference, known, options.most_rows, BYTES_AT_ONCE)
 
 
 def _report_on(captured: CapturedRows, past: ReferenceRows) -> EvidentlyReport:

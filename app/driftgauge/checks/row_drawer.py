@@ -13,7 +13,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.tables.stream import TableSource
 
 
-class RowSample:
+class RowDrawer:
     """Draws a uniform sample of rows that are added part by part, the same each time."""
 
     def __init__(self, baseline: Baseline, most: int) -> None:
@@ -36,7 +36,7 @@ class RowSample:
 def sample_of(stream: TableSource, reader: RowReader, most: int) -> FloatArray:
     """Return a uniform sample of a table's rows, shape [rows, columns]; TableError if it cannot be read."""
     stream.require(reader.needed(stream))
-    sample = RowSample(reader.baseline, most)
+    sample = RowDrawer(reader.baseline, most)
     for part in stream.parts(reader.needed(stream)):
         sample.add(reader.read(stream, part).values)
     return sample.values
