@@ -9,7 +9,8 @@ import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.predictions.packing import SINGLE, SINGLE_BYTES
+from driftgauge.predictions.chunk_reader import PROBABILITIES, ChunkReader
+from driftgauge.predictions.packing import SINGLE
 from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.schema import class_probabilities, predictions
 
@@ -42,35 +43,44 @@ def write_probabilities(connection: Connection, chunk: int, parts: Sequence[Logg
 def probabilities_of(connection: Connection, seqs: IntArray, classes: FloatArray, width: int) -> FloatArray:
     """Return the probability that each prediction, by its number, gave to a class; NaN where it is not known.
 
-    `classes` are indices, shape [n], and `width` is the number of classes of the model.
+    `classes` are indices, shape [n], and `width` is the number of classes of the model. A chunk is read once.
     """
     found = np.full(len(seqs), np.nan)
     if not are_kept(width):
         return found
-    blobs: dict[int, FloatArray] = {}
-    for first in range(0, len(seqs), _AT_ONCE):
-        own = slice(first, first + _AT_ONCE)
-        places = _places(connection, seqs[own].tolist())
-        blobs = _blobs(connection, {chunk for chunk, _ in places.values()}, blobs, width)
-        for index, (seq, label) in enumerate(zip(seqs[own].tolist(), classes[own].tolist(), strict=True), first):
-            chunk, position = places.get(seq, (-1, 0))
-            if chunk in blobs and 0 <= label < width and 0 <= position < len(blobs[chunk]):
-                found[index] = blobs[chunk][position, int(label)]
+    places = np.concatenate(
+        [np.empty((0, 3), dtype=np.int64)]
+        + [_places(connection, seqs[first : first + _AT_ONCE], first) for first in range(0, len(seqs), _AT_ONCE)]
+    )
+    places = places[np.argsort(places[:, 1], kind="stable")]
+    numbers, first_of = np.unique(places[:, 1], return_index=True)
+    rows_of = dict(zip(numbers.tolist(), np.split(places, first_of[1:]), strict=True))
+    wanted = {number: rows[:, 2] for number, rows in rows_of.items()}
+    reader = ChunkReader(connection.engine, PROBABILITIES)
+    for number, values in reader.read(connection, wanted, dict.fromkeys(wanted, width)):
+        rows = rows_of[number][:, 0]
+        found[rows] = chosen(values, classes[rows])
     return found
 
 
-def _places(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[int, int]]:
+def chosen(values: FloatArray, classes: FloatArray) -> FloatArray:
+    """Return one number of each row, by the index of a class; NaN for an index that no class has.
+
+    `values` have the shape [n, classes], `classes` [n].
+
+    >>> chosen(np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([1.0, -1.0]))
+    array([0.75,  nan])
+    """
+    found = np.full(len(classes), np.nan)
+    known = np.flatnonzero((classes >= 0) & (classes < values.shape[1]))
+    found[known] = values[known, classes[known].astype(np.int64)]
+    return found
+
+
+def _places(connection: Connection, seqs: IntArray, first: int) -> IntArray:
+    """Return the index of each prediction that is there, from `first` on, and its chunk and position, shape [m, 3]."""
     own = predictions.c
-    query = select(own.seq, own.chunk, own.position).where(own.seq.in_(seqs))
-    return {row.seq: (row.chunk, row.position) for row in connection.execute(query)}
-
-
-def _blobs(connection: Connection, wanted: set[int], held: dict[int, FloatArray], width: int) -> dict[int, FloatArray]:
-    """Return the probabilities of chunks by their number, of which some are held already."""
-    own = class_probabilities.c
-    found = {chunk: held[chunk] for chunk in wanted if chunk in held}
-    query = select(own.chunk, own.content).where(own.chunk.in_(sorted(wanted - found.keys())))
-    for row in connection.execute(query):
-        if len(row.content) % (SINGLE_BYTES * width) == 0:  # or it is damaged
-            found[row.chunk] = np.frombuffer(row.content, SINGLE).astype(np.float64).reshape(-1, width)
-    return found
+    query = select(own.seq, own.chunk, own.position).where(own.seq.in_(seqs.tolist()))
+    there = {seq: place for seq, *place in connection.execute(query)}
+    found = [(index, *there[seq]) for index, seq in enumerate(seqs.tolist(), first) if seq in there]
+    return np.array(found, dtype=np.int64).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Reads the numbers of pages of predictions, and ahead of them where their rows are scattered over many chunks."""
+"""Reads the numbers of pages of predictions; where rows are scattered over chunks, those of many pages at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ from sqlalchemy import Connection, Engine
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.predictions.chunk_reader import FEATURES, ChunkReader, Stored
+from driftgauge.predictions.packing import DOUBLE_BYTES
+from driftgauge.predictions.rows import Cursor
+from driftgauge.predictions.spilled_numbers import KeyedNumbers, Remaining, SpilledNumbers, most_bytes
 
 AHEAD_BYTES: Final = 24 << 20
 """Numbers that are read ahead."""
+AHEAD_ROWS: Final = 100_000
+"""Most rows that are read ahead, but for a larger page."""
+PARTS_AHEAD: Final = 2
+"""Parts of a temporary file that are as large as what is read ahead: a page may need two of them."""
 SCATTERED: Final = 16
 """Rows decoded for each row of a page from which on numbers are read ahead."""
+WASTEFUL: Final = 2
+"""Rows decoded for each row that is read ahead from which on the next rows are read in the same way."""
 Widths = Mapping[int, int]
 """The numbers of a row by version."""
 
@@ -29,8 +38,10 @@ class Places:
     position: IntArray
 
     @classmethod
-    def of(cls, rows: Sequence[Any]) -> Places:
+    def of(cls, rows: Sequence[Any] | IntArray) -> Places:
         """Take them from rows that have version, chunk and position in the end."""
+        if isinstance(rows, np.ndarray):
+            return cls(*rows[:, -3:].T)
         return cls(*np.array([tuple(row[-3:]) for row in rows], dtype=np.int64).reshape(-1, 3).T)
 
     def __len__(self) -> int:
@@ -46,14 +57,6 @@ class Places:
         return Places(self.version[where], self.chunk[where], self.position[where])
 
 
-@dataclass(frozen=True)
-class _Ahead:
-    """Numbers of rows of one version, by their keys in ascending order."""
-
-    keys: IntArray
-    values: FloatArray
-
-
 class FeatureReader:
     """The features of one page after another, or the probabilities.
 
@@ -64,12 +67,40 @@ class FeatureReader:
     def __init__(self, engine: Engine, stored: Stored = FEATURES) -> None:
         """Read for one reading of predictions, and close it in the end."""
         self._chunks: Final = ChunkReader(engine, stored)
-        self._ahead: dict[int, _Ahead] = {}
+        self._ahead: dict[int, KeyedNumbers] = {}
         self._is_scattered = False
+        self._is_wasteful = False
+        """Whether reading ahead decodes many times the rows that it reads."""
+        self._spilled: SpilledNumbers | None = None
+        self._parts: dict[int, Mapping[int, KeyedNumbers]] = {}
+        """Parts of the temporary file that are in memory."""
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; temporary ones are deleted."""
         self._chunks.close()
+        if self._spilled is not None:
+            self._spilled.close()
+
+    @property
+    def wants_spill(self) -> bool:
+        """Whether all that is left should be read once."""
+        return self._is_wasteful and self._spilled is None
+
+    def spill(self, remaining: Remaining, widths: Widths) -> None:
+        """Read the numbers of the remaining rows into a temporary file; PredictionLogError if there is no room."""
+        widest = max(widths.values(), default=1)
+        rows = max(1, _rows_ahead(widest) // PARTS_AHEAD)
+        bounds = remaining.bounds(rows)
+        if not bounds:
+            return
+        self._ahead = {}
+        self._spilled = spilled = SpilledNumbers(remaining.engine, bounds, most_bytes(len(bounds), rows, widest))
+        for connection, scanned in remaining.scan(bounds, rows):
+            inside = scanned[np.isin(scanned[:, 1], list(widths))]
+            places, parts = Places.of(inside), inside[:, 0]
+            for number, values in self._filled(connection, places, widths).items():
+                own = np.flatnonzero(places.version == number)
+                spilled.add(parts[own], number, places.keys[own], values)
 
     @property
     def damage(self) -> str | None:
@@ -92,23 +123,28 @@ class FeatureReader:
         page: Places,
         widths: Widths,
         following: Callable[[int], Places],
+        ends: tuple[Cursor, Cursor],
     ) -> Mapping[int, FloatArray]:
         """Return the numbers of a page's rows by version, NaN where their chunk is lost.
 
         Versions that are not in `widths` are left out. `following` gives the places of so many rows, of which the
-        page's are the first.
+        page's are the first; `ends` are the first and the last row of the page.
         """
-        if self._is_scattered and not self._has(page):
-            self._read_ahead(connection, following(_most_rows(page, widths)), widths)
+        if self._spilled is not None:
+            wanted = self._spilled.parts_between(*ends)
+            self._parts = {part: self._parts.get(part) or self._spilled.read(part) for part in wanted}
+        elif self._is_scattered and not self._has(page):
+            self._read_ahead(connection, following(_most_rows(page, widths)), widths, _most_rows(page, widths))
         found: dict[int, FloatArray] = {}
         missing = np.isin(page.version, list(widths))
         for number in np.unique(page.version[missing]).tolist():
             where = np.flatnonzero(page.version == number)
             found[number] = np.full((len(where), widths[number]), np.nan)
-            if (ahead := self._ahead.get(number)) is not None:
-                index, is_there = _find(ahead.keys, page.keys[where])
-                found[number][is_there] = ahead.values[index[is_there]]
-                missing[where[is_there]] = False
+            for held in (self._ahead, *self._parts.values()):
+                if (own := held.get(number)) is not None:
+                    index, is_there = _find(own.keys, page.keys[where])
+                    found[number][is_there] = own.values[index[is_there]]
+                    missing[where[is_there]] = False
         if missing.any():
             decoded = self._chunks.decoded
             self._fill(connection, page, np.flatnonzero(missing), widths, found)
@@ -119,21 +155,27 @@ class FeatureReader:
         """Return whether some of a page's rows were read ahead: rows that came meanwhile are read by themselves."""
         return any(bool(_find(own.keys, page.keys)[1].any()) for own in self._ahead.values())
 
-    def _read_ahead(self, connection: Connection, places: Places, widths: Widths) -> None:
+    def _read_ahead(self, connection: Connection, places: Places, widths: Widths, most: int) -> None:
         self._ahead = {}
+        is_all = len(places) < most
         places = places.at(np.flatnonzero(np.isin(places.version, list(widths))))
         places = places.at(np.argsort(places.keys))
-        found = {
-            number: np.full((int(count), widths[number]), np.nan)
-            for number, count in zip(
-                *map(np.ndarray.tolist, np.unique(places.version, return_counts=True)), strict=True
-            )
-        }
         decoded = self._chunks.decoded
-        self._fill(connection, places, np.arange(len(places)), widths, found)
-        self._is_scattered = self._chunks.decoded - decoded > 2 * len(places)
+        found = self._filled(connection, places, widths)
+        self._is_scattered = self._chunks.decoded - decoded > WASTEFUL * len(places)
+        self._is_wasteful = self._is_scattered and not is_all
         keys = places.keys
-        self._ahead = {number: _Ahead(keys[places.version == number], values) for number, values in found.items()}
+        self._ahead = {number: KeyedNumbers(keys[places.version == number], values) for number, values in found.items()}
+
+    def _filled(self, connection: Connection, places: Places, widths: Widths) -> dict[int, FloatArray]:
+        """Return the numbers of rows by version, in the order of `places`."""
+        numbers, counts = np.unique(places.version, return_counts=True)
+        found = {
+            number: np.full((count, widths[number]), np.nan)
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        }
+        self._fill(connection, places, np.arange(len(places)), widths, found)
+        return found
 
     def _fill(
         self,
@@ -161,7 +203,12 @@ class FeatureReader:
 def _most_rows(page: Places, widths: Widths) -> int:
     """Return how many rows are read ahead."""
     widest = max((widths.get(number, 1) for number in np.unique(page.version).tolist()), default=1)
-    return max(len(page), AHEAD_BYTES // (8 * max(widest, 1)))
+    return max(len(page), _rows_ahead(widest))
+
+
+def _rows_ahead(widest: int) -> int:
+    """Return how many rows of at most `widest` numbers fit in what is read ahead."""
+    return min(AHEAD_ROWS, AHEAD_BYTES // (DOUBLE_BYTES * max(widest, 1)))
 
 
 def _find(keys: IntArray, wanted: IntArray) -> tuple[IntArray, np.ndarray[Any, np.dtype[np.bool_]]]:

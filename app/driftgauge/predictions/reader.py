@@ -18,9 +18,10 @@ from driftgauge.predictions.checked import checked
 from driftgauge.predictions.chunk_reader import MOST_KEYS, PROBABILITIES
 from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.database import reading
-from driftgauge.predictions.feature_reader import FeatureReader, Places
+from driftgauge.predictions.feature_reader import FeatureReader, Places, Widths
 from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
 from driftgauge.predictions.schema import models, predictions, versions
+from driftgauge.predictions.spilled_numbers import Remaining
 
 BATCH_ROWS: Final = 4_096
 
@@ -78,21 +79,35 @@ class _Numbers:
                 own.close()
 
     def read(
-        self, connection: Connection, page: Places, known: Mapping[int, LoggedModel], following: Callable[[int], Places]
+        self,
+        connection: Connection,
+        rows: Sequence[Any],
+        known: Mapping[int, LoggedModel],
+        following: Callable[[int], Places],
     ) -> _Found:
         """Return features and probabilities by version, empty if they were not asked for."""
-        found, damaged = [], np.zeros(len(page), dtype=np.bool_)
-        features = {number: len(model.features) for number, model in known.items()}
-        several = {n: len(model.classes) for n, model in known.items() if are_kept(len(model.classes))}
-        damage = None
-        for reader, widths in ((self._features, features), (self._probabilities, several)):
+        page, ends = Places.of(rows), (_cursor(rows[0]), _cursor(rows[-1]))
+        found, damaged, damage = [], np.zeros(len(page), dtype=np.bool_), None
+        for reader, widths in self._readers(known):
             values: Mapping[int, FloatArray] = {}
             if reader is not None:
-                values = reader.read(connection, page, widths, following)
+                values = reader.read(connection, page, widths, following, ends)
                 damaged |= reader.damaged(page, values)
                 damage = damage or reader.damage
             found.append(values)
         return _Found(found[0], found[1], damaged, damage)
+
+    def prepare(self, remaining: Callable[[], Remaining], known: Mapping[int, LoggedModel]) -> None:
+        """Read what is left once, before its next page, where pages would read the whole log again and again."""
+        for reader, widths in self._readers(known):
+            if reader is not None and reader.wants_spill:
+                reader.spill(remaining(), widths)
+
+    def _readers(self, known: Mapping[int, LoggedModel]) -> list[tuple[FeatureReader | None, Widths]]:
+        """Return the readers of features and of probabilities, each with the numbers of a row by version."""
+        features = {number: len(model.features) for number, model in known.items()}
+        several = {n: len(model.classes) for n, model in known.items() if are_kept(len(model.classes))}
+        return [(self._features, features), (self._probabilities, several)]
 
 
 @dataclass(frozen=True)
@@ -116,12 +131,13 @@ def _pages(
                 return
             if selection.version is not None:
                 known.load(connection, model)
-            query = _query(selection, model, known.named(selection.version), keys, after)
+            named = known.named(selection.version)
+            query = _query(selection, model, named, keys, after)
             rows = connection.execute(query).all()
             if not rows:
                 return
             known.need(connection, model, {row.version for row in rows})
-            values = numbers.read(connection, Places.of(rows), known.models, partial(_places, connection, query))
+            values = numbers.read(connection, rows, known.models, partial(_places, connection, query))
         try:
             batch = _batch(rows, known.models, values)
         except (ValueError, TypeError, OverflowError) as error:
@@ -130,6 +146,8 @@ def _pages(
         if len(rows) < selection.batch_rows:
             return
         after = batch.cursor
+        following = partial(_query, selection, model, named, keys)
+        numbers.prepare(partial(Remaining, engine, after, following, model, named), known.models)
 
 
 class _Versions:
@@ -169,6 +187,10 @@ def _query(
     if after is not None:
         query = query.where(tuple_(own.time, own.seq) > tuple_(after.time, after.seq))
     return query
+
+
+def _cursor(row: Any) -> Cursor:
+    return Cursor(row.time, row.seq)
 
 
 def _places(connection: Connection, query: Select[Any], most: int) -> Places:

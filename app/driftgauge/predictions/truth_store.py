@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.predictions.checked import known_classes
-from driftgauge.predictions.class_probabilities import are_kept, probabilities_of
+from driftgauge.predictions.class_probabilities import are_kept, chosen, probabilities_of
 from driftgauge.predictions.database import keeping_forks, reading, writing
 from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.reader import Selection, read
@@ -193,7 +193,9 @@ class TruthStore:
 
     def pages(self, since: float, until: float, *, with_features: bool) -> Iterator[TruthPage]:
         """Yield the predictions of a span, seconds since 1970, in order, and the labels that have come for them."""
-        selection = Selection(self._name, self._version, since, until, with_features=with_features)
+        selection = Selection(
+            self._name, self._version, since, until, with_features=with_features, with_probabilities=True
+        )
         for batch in read(self._engine, selection):
             yield TruthPage(len(batch), self._joined(batch), self._with_outcomes(batch) if self._outcomes else ())
 
@@ -231,7 +233,9 @@ class TruthStore:
             features = batch.features.get(version)
             if features is not None:
                 features = features[known[batch.rows_of(version)]]
-            given = self._probabilities(batch.models[version], batch.seq[places], values[:, 0])
+            given = batch.probabilities.get(version)
+            if given is not None:
+                given = chosen(given[known[batch.rows_of(version)]], values[:, 0])
             result.append(
                 TruthRows(
                     batch.models[version],
