@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from driftgauge.alerting.alerts import alert_names, alert_rules
 from driftgauge.alerting.alerts.server import LIMITED_HOLD
-from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.options import PRESETS, MonitoringOptions
 from driftgauge.alerting.render import write
 from driftgauge.alerting.runbook_values import default_settings
 from driftgauge.alerting.runbooks import Runbooks, read_runbooks, runbooks, sources
@@ -201,7 +201,7 @@ def test_the_pages_can_be_read_where_a_setting_has_no_limit(setting: str) -> Non
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
-    assert PAGES.names == tuple(sorted(alert_names()))
+    assert PAGES.names == tuple(sorted(alert_names(MonitoringOptions(presets=PRESETS))))
 
 
 def test_the_contents_name_every_page() -> None:

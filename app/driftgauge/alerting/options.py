@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from driftgauge.common.option import Option, flag
 from driftgauge.errors import MonitoringError
@@ -40,10 +40,20 @@ KUBERNETES: Final = "Kubernetes"
 """Groups of the options in the command's help."""
 Scheme = Literal["http", "https"]
 Platform = Literal["prometheus", "prometheus-operator"]
+Preset = Literal["classic"]
+PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 DNS_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 KEY_VALUE: Final = re.compile(r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*")
 SECRET: Final = re.compile(r"[a-z0-9.-]+/[A-Za-z0-9._-]+")
 URL: Final = re.compile(r"https?://[^\s/{}]+[^\s{}]*")
+
+
+def preset_named(text: str) -> Preset:
+    """Return the preset of a name; ValueError for an unknown one."""
+    for name in PRESETS:
+        if name == text:
+            return name
+    raise ValueError(f"there is no preset {text!r}: choose from {', '.join(PRESETS)}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,17 @@ class MonitoringOptions:
         bool,
         Option("Also record feature_psi_score and model_prediction_score, for rules written elsewhere.", group=RULES),
     ] = False
+    presets: Annotated[
+        tuple[Preset, ...],
+        Option(
+            f"Alerts of widely copied monitors, in addition: {', '.join(PRESETS)}.",
+            "NAME,…",
+            RULES,
+            flag="--preset",
+            shown_default="none",
+            parse=preset_named,
+        ),
+    ] = ()
     targets: Annotated[
         tuple[str, ...],
         Option("Servers to scrape, as Prometheus reaches them; repeatable.", "HOST:PORT", ADDRESSES, flag="--target"),
@@ -189,6 +210,11 @@ class MonitoringOptions:
         values = value if isinstance(value, tuple) else (value,)
         if not values or not all(part is None or pattern.fullmatch(part) for part in values):
             raise MonitoringError(f"{flag(type(self), name)} {','.join(map(str, values))}: give {wanted}")
+
+    @property
+    def is_compatible(self) -> bool:
+        """Whether series are recorded under the names that older rules expect."""
+        return self.compatibility or "classic" in self.presets
 
     @property
     def runbooks(self) -> str:

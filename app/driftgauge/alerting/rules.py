@@ -47,7 +47,7 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
     for window in options.replica_windows:
         interval = min(REPLICA_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
         groups.append(_group(f"driftgauge-replicas-{window}", duration(interval), _replicas(scope, window)))
-    if options.compatibility:
+    if options.is_compatible:
         groups.append(_group("driftgauge-compatibility", None, _compatibility(scope, options.window)))
     return {"groups": groups}
 

@@ -6,9 +6,11 @@ Gauges are read over a range (`min_over_time`), so that one failed scrape neithe
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
-from driftgauge.alerting.alerts.alert import rule
+from driftgauge.alerting.alerts.alert import Alert, rule
+from driftgauge.alerting.alerts.classic import classic_alerts
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
@@ -18,14 +20,17 @@ from driftgauge.alerting.alerts.quality import quality_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
-from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.options import MonitoringOptions, Preset
 
 __all__ = ["WATCHDOG", "alert_names", "alert_rules"]
+
+PRESET_ALERTS: Final[Mapping[Preset, Callable[[MonitoringOptions], Iterable[Alert]]]] = {"classic": classic_alerts}
+"""The alerts that a preset adds."""
 
 
 def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of the alerting rules' file."""
-    groups = {
+    groups: dict[str, Iterable[Alert]] = {
         "driftgauge-server": server_alerts(options),
         "driftgauge-drift": drift_alerts(options),
         "driftgauge-data": [*data_alerts(options), *quality_alerts(options)],
@@ -34,6 +39,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-ingestion": ingestion_alerts(options),
         "driftgauge-releases": release_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
+        **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},
     }
     return {
         "groups": [
@@ -42,7 +48,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     }
 
 
-def alert_names() -> tuple[str, ...]:
-    """Return the names of all alerts, each once."""
-    rules = [rule for group in alert_rules(MonitoringOptions())["groups"] for rule in group["rules"]]
+def alert_names(options: MonitoringOptions | None = None) -> tuple[str, ...]:
+    """Return the names of the alerts of some options, by default the defaults, each once."""
+    rules = [rule for group in alert_rules(options or MonitoringOptions())["groups"] for rule in group["rules"]]
     return tuple(dict.fromkeys(rule["alert"] for rule in rules))
