@@ -31,6 +31,8 @@ def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             "{{ . | first | value | humanizePercentage }} of a window{{ end }}. /drift/status shows examples.",
             dashboard=FEATURE,
             keeps=("model_name", "model_version", "feature_name"),
+            # A share that is close to its limit must not end and begin the alert with each window.
+            keeps_firing=options.hold,
         )
 
 
