@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from driftgauge.edges.formats.ingest.records import MOST_RECORDS
 from driftgauge.edges.http.openapi.schemas_ingest import IngestErrors
 from driftgauge.main import create_app
 
@@ -153,6 +154,14 @@ def test_a_body_over_the_limit_is_refused_compressed_or_not(binary: Example) -> 
         assert running.client.post("/ingest/elsewhere", content=b"x" * 2_001).status_code == 413
         assert running.client.post("/ingest/elsewhere", content=gzip.compress(b" " * 100_001)).status_code == 413
         assert rows(post(running, gzip.compress(b" " * 90_000 + json.dumps(records(binary, 1)).encode()))) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("path", ["/ingest/elsewhere", "/ingest/elsewhere/sagemaker", "/ingest/cloudevents"])
+def test_a_body_of_too_many_records_is_refused_as_a_whole(server: Served, binary: Example, path: str) -> None:
+    answer = server.client.post(path, content=json.dumps(records(binary, 1)[0]).encode() + b"\n7" * MOST_RECORDS)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert server.client.get("/ingest/errors").json()["errors"] == []
+    assert server.status()["rows_observed"] == 0
 
 
 def test_a_full_queue_of_the_log_asks_for_the_request_again_and_takes_nothing(binary: Example, tmp_path: Path) -> None:

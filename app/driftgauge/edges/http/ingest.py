@@ -19,6 +19,7 @@ from driftgauge.edges.formats.evidently import drift_verdict
 from driftgauge.edges.formats.ingest.decoder import Decoder
 from driftgauge.edges.formats.ingest.formats import FORMATS, Format
 from driftgauge.edges.formats.ingest.packed import MEDIA_TYPES, packed_names
+from driftgauge.edges.formats.ingest.records import MOST_RECORDS
 from driftgauge.edges.http.access import caller_of
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import Coding, coding_of
@@ -77,7 +78,7 @@ async def ingest_cloudevents(request: Request) -> Response:
     def decode(decoder: Decoder, body: bytes) -> Decoded:
         if EVENT_TYPE in headers and isinstance(decoder, EventDecoder):
             return decoder.event(headers, body)
-        return decoder.decode(body)
+        return _decode(decoder, body)
 
     def name(_: bytes) -> str | None:
         service: str | None = request.query_params.get("model") or headers.get(EVENT_SERVICE)
@@ -118,7 +119,11 @@ async def ingest_errors(request: Request) -> Response:
 
 def _decode_of(request: Request) -> Decode:
     """Return what decodes the body: as MessagePack if its media type says so, otherwise as JSON."""
-    return Decoder.decode_packed if _is_packed(request) else Decoder.decode
+    return Decoder.decode_packed if _is_packed(request) else _decode
+
+
+def _decode(decoder: Decoder, body: bytes) -> Decoded:
+    return decoder.decode(body, most=MOST_RECORDS)
 
 
 def _is_packed(request: Request) -> bool:

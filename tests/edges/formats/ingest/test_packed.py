@@ -10,8 +10,8 @@ import msgpack
 import orjson
 import pytest
 from driftgauge.edges.formats.ingest.formats import decoder_of
-from driftgauge.edges.formats.ingest.packed import MOST_RECORDS, packed_names, packed_records
-from driftgauge.edges.formats.ingest.records import Unreadable
+from driftgauge.edges.formats.ingest.packed import packed_names, packed_records
+from driftgauge.edges.formats.ingest.records import MOST_RECORDS, Unreadable
 from driftgauge.errors import Reason, Refused
 from hypothesis import given
 from hypothesis import strategies as st

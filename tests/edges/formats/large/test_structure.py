@@ -37,6 +37,7 @@ def test_commas_brackets_and_depth_are_those_of_the_value(value: Any, size: int)
         structure.feed(body[first : first + size])
 
     assert (structure.commas, structure.openings, structure.deepest) == counted(value)
+    assert structure.outermost_commas == max(0, len(value) - 1 if isinstance(value, list | dict) else 0)
     assert structure.bytes == len(body)
     assert not structure.is_torn
 

@@ -52,7 +52,7 @@ class CloudEventDecoder(Decoder):
                 raise content.error
             self._add_event(attributes, content, batch)
         except Refused as error:
-            batch.refused[0] = error
+            batch.refuse(0, error)
         records = Records([content], [body])
         keys = PlacedKeys(records, b"")
         return batch.decoded(
@@ -79,7 +79,7 @@ class CloudEventDecoder(Decoder):
             try:
                 self._add_pair(request, response, position, batch)
             except Refused as error:
-                batch.refused[position] = error
+                batch.refuse(position, error)
         contents = [
             {"id": request.id, "request": request.content, "response": response.content} for request, response in pairs
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -68,19 +69,19 @@ class ModelReading:
 
 
 class Decoder(ABC):
-    """Decodes the records of one format for one model; it never raises for what a body holds."""
+    """Decodes the records of one format for one model; it raises for nothing that a body holds but too many records."""
 
     def __init__(self, model: ModelReading) -> None:
         self.model: Final = model
 
     @without_collections()
-    def decode(self, body: bytes, place: bytes = b"") -> Decoded:
-        """Return what a whole body or a piece of a file holds.
+    def decode(self, body: bytes, place: bytes = b"", most: float = math.inf) -> Decoded:
+        """Return what a whole body or a piece of a file holds; Refused if it has more than `most` records.
 
         `place` says where it stands, such as a file and an offset: it tells records without an id from equal ones
         elsewhere.
         """
-        records = records_of(body)
+        records = records_of(body, most)
         return self._gathered(records, PlacedKeys(records, place))
 
     @without_collections()
@@ -136,7 +137,7 @@ class Decoder(ABC):
                     _refuse(content)
                 add(content, position, keys, batch)
             except Refused as error:
-                batch.refused[position] = error
+                batch.refuse(position, error)
         return batch.decoded(self.model.reader, self.model.outputs.label, records, partial(self._key, keys))
 
     def _key(self, keys: Keys, content: Any, position: int) -> bytes:

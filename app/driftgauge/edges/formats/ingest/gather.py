@@ -41,6 +41,10 @@ class Gathered:
     refused: dict[int, Refused] = field(default_factory=dict)
     """By the position of the record."""
 
+    def refuse(self, position: int, error: Refused) -> None:
+        """Note that a record is refused; where it was raised is forgotten, because that takes a kilobyte."""
+        self.refused.setdefault(position, error.with_traceback(None))
+
     def decoded(self, reader: RowReader, label_of: LabelOf, records: Records, key_of: KeyOf) -> Decoded:
         """Return the batch; a record with a row that cannot be read is refused."""
         rows = self._ingested(reader, label_of) if self.rows else None
@@ -73,7 +77,7 @@ class Gathered:
             columns[begin:end] = _columns(reader, self.rows[begin:end])
         except Refused as error:
             if end - begin == 1:
-                self.refused.setdefault(self.rows[begin][0], error)
+                self.refuse(self.rows[begin][0], error)
                 return
             middle = (begin + end) // 2
             self._search(reader, columns, begin, middle)

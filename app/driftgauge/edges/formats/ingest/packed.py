@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from driftgauge.edges.formats.ingest.records import Records, Unreadable
+from driftgauge.edges.formats.ingest.records import MOST_RECORDS, Records, Unreadable, refuse_more
 from driftgauge.errors import Reason, Refused
 
 MEDIA_TYPES: Final = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
@@ -16,8 +16,6 @@ DATE: Final = "date"
 """Field that Fluent Bit's JSON has for the time of an event."""
 MOST_ITEMS: Final = 1_000_000
 """Items of one list or object: memory for them is taken when their number is read, before they are."""
-MOST_RECORDS: Final = 200_000
-"""Records of one body; each may be of one byte."""
 _EVENT_TIME: Final = 0
 """Type of the time of an event: seconds and nanoseconds, 32 bits each."""
 _EVENT_TIME_BYTES: Final = 8
@@ -35,9 +33,7 @@ def packed_records(body: bytes) -> Records:
     contents: list[Any] = []
     raws: list[bytes] = []
     for content in _flat(body):
-        if len(contents) == MOST_RECORDS:
-            message = f"the body has too many records: send at most {MOST_RECORDS:,} records at once"
-            raise Refused(Reason.BODY_TOO_LARGE, message)
+        refuse_more(len(contents) + 1, MOST_RECORDS)
         own, raw = _checked(content)
         contents.append(own)
         raws.append(raw)

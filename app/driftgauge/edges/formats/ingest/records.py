@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 
 from driftgauge.edges.formats.fields import unmarked
+from driftgauge.edges.formats.large.pieces import NotJson, parsed
+from driftgauge.edges.formats.large.structure import survey
 from driftgauge.errors import Reason, Refused
 
+MOST_RECORDS: Final = 200_000
+"""Records of one request; each may be of one byte. A chunk of Fluent Bit, of 2 MB, has fewer."""
+AT_ONCE_BYTES: Final = 1_048_576
+"""Bodies up to this size are parsed in one call, which takes a few milliseconds."""
 _SPACE: Final = " \t\r\n"
 
 
@@ -54,20 +63,31 @@ class Records:
             yield Records(self.contents[part], self.raws[part], self.first + at)
 
 
-def records_of(body: bytes) -> Records:
-    """Return the records of a body; what cannot be read is one of them, and costs none of the others."""
+def records_of(body: bytes, most: float = math.inf) -> Records:
+    """Return the records of a body; what cannot be read is one of them, and costs none of the others.
+
+    Refused if there are more than `most`: the body is then to be sent in parts.
+    """
     body = unmarked(body).strip()
     if not body:
         return Records(())
     if body[:1] == b"[" or b"\n" not in body:
-        return _of_value(body)
-    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-    found = records_of_messages(lines)
+        return _of_value(body, most)
+    lines = _lines(body, most)
+    found = records_of_messages(lines[:1] if len(lines) > most else lines)
     if body[:1] == b"{" and type(found.contents[0]) is Unreadable:  # perhaps an object over several lines
-        scanned = _scanned(body, is_array=False)
+        scanned = _scanned(body, most, is_array=False)
         if Unreadable not in map(type, scanned.contents):
             return scanned
+    refuse_more(len(lines), most)
     return found
+
+
+def refuse_more(records: int, most: float) -> None:
+    """Raise Refused for a body of more than `most` records."""
+    if records > most:
+        message = f"the body has too many records: send at most {most:,} records at once"
+        raise Refused(Reason.BODY_TOO_LARGE, message, {"limit": most})
 
 
 def records_of_messages(messages: Sequence[bytes]) -> Records:
@@ -111,16 +131,35 @@ def json_bytes(content: Any) -> bytes:
         return json.dumps(content).encode()
 
 
-def _of_value(body: bytes) -> Records:
+def _lines(body: bytes, most: float) -> list[bytes]:
+    """Return the lines that are not empty, one more than `most` if there are more."""
+    if body.count(b"\n") < most:
+        return [line for line in body.split(b"\n") if line and not line.isspace()]
+    filled = (line.removesuffix(b"\n") for line in BytesIO(body) if not line.isspace())
+    return list(filled if most == math.inf else islice(filled, int(most) + 1))
+
+
+def _of_value(body: bytes, most: float) -> Records:
     """Return the records of a body that is one array, or objects without lines."""
+    is_array = body[:1] == b"["
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _scanned(body, is_array=body[:1] == b"[")
-    return Records(content) if isinstance(content, list) else Records([content], [body])
+        content = _value(body, most if is_array else math.inf)
+    except (orjson.JSONDecodeError, NotJson):
+        return _scanned(body, most, is_array=is_array)
+    if not isinstance(content, list):
+        return Records([content], [body])
+    refuse_more(len(content), most)
+    return Records(content)
 
 
-def _scanned(body: bytes, *, is_array: bool) -> Records:
+def _value(body: bytes, most: float) -> Any:
+    """Return the value of a body, a large one parsed in pieces; Refused if it has more than `most` entries."""
+    if len(body) <= AT_ONCE_BYTES:
+        return orjson.loads(body)
+    return parsed(body, survey(body, lambda structure: refuse_more(structure.outermost_commas + 1, most)))
+
+
+def _scanned(body: bytes, most: float, *, is_array: bool) -> Records:
     """Return the values of an array or stream one by one; where it breaks, the rest is an unreadable record."""
     contents: list[Any] = []
     raws: list[bytes] = []
@@ -131,6 +170,7 @@ def _scanned(body: bytes, *, is_array: bool) -> Records:
     position = 0
     try:
         for content, begin, end in _values(text, is_array=is_array):
+            refuse_more(len(contents) + 1, most)
             contents.append(_checked(content))
             raws.append(text[begin:end].encode("utf-8", "surrogatepass"))
             position = end

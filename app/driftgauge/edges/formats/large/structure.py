@@ -56,6 +56,8 @@ class Structure:
         self.bytes = 0
         """Number of bytes fed."""
         self.commas = 0
+        self.outermost_commas = 0
+        """Between the entries of the outermost list or object."""
         self.openings = 0
         """Number of lists and objects."""
         self.deepest = 0
@@ -81,6 +83,7 @@ class Structure:
         members = np.concatenate(([self._member], positions[:-1] + 1)) if len(positions) else positions
         commas = np.flatnonzero(kinds == _COMMA)
         self.commas += len(commas)
+        self.outermost_commas += int(np.count_nonzero(depths[commas] == 1))
         self.openings += int(np.count_nonzero(kinds == _OPENING))
         self.bytes += len(piece)
         if not len(positions):
