@@ -17,6 +17,7 @@ from driftgauge.edges.formats.ingest.decoder import PART_RECORDS, Decoder, Model
 from driftgauge.edges.formats.ingest.fluent_bit import FluentBitDecoder
 from driftgauge.edges.formats.ingest.numpy_text import read_array, read_rows
 from driftgauge.edges.formats.ingest.own import OwnDecoder
+from driftgauge.edges.formats.ingest.sagemaker import SagemakerDecoder
 from driftgauge.edges.formats.ingest.times import EventTimes
 from driftgauge.edges.formats.ingest.uniform import fields_of
 from driftgauge.errors import Refused
@@ -159,6 +160,58 @@ def test_records_of_fluent_bit_are_the_same_one_by_one(kinds: Sequence[str], is_
     found = same_both_ways(FluentBitDecoder, [records[kind] for kind in chosen])
     assert found.rows is not None
     assert len(found.rows) == len(kinds)
+
+
+CELLS = st.sampled_from(["1", "-2.5", " 3e2 ", "0.5", "nan", "", "1_0", "true", "x", "1e999", "[1", "2]", '"4"', "{}"])
+CSV = st.lists(st.floats(-1e9, 1e9).map(repr), min_size=3, max_size=3).map(",".join)
+ODD_CSV = st.lists(CELLS, min_size=2, max_size=4).map(",".join) | st.sampled_from(
+    ["", "1,2,3\n4,5,6", "a,b,c\n1,2,3", "\n1,2,3\r\n", "1,2,3\x0b", "\xa01,2,3\xa0", "1,2,3],[4,5,6", "1,2\u2028,3"]
+)
+
+
+def capture(data: Any, output: Any, metadata: Any, encoding: str = "CSV") -> dict[str, Any]:
+    halves = {
+        "endpointInput": {"data": data, "encoding": encoding},
+        "endpointOutput": {"data": output, "encoding": "CSV"},
+    }
+    return {"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+METADATA = st.fixed_dictionaries(
+    {"eventId": st.sampled_from(["a", "b", "", "a\n"]) | st.just(7) | st.none()},
+    optional={"inferenceTime": STAMPS, "inferenceId": st.sampled_from(["c", ""])},
+)
+
+
+@given(
+    st.lists(st.builds(capture, CSV, st.floats(0.0, 1.0).map(repr), METADATA), min_size=1, max_size=4),
+    st.lists(
+        st.builds(
+            capture,
+            ODD_CSV | st.just(7) | st.just([[1, 2, 3]]),
+            CELLS | st.just("1\n2") | st.just("1,2") | st.none(),
+            METADATA,
+            st.sampled_from(["CSV", "CSV", "JSON", "BASE64"]),
+        ),
+        max_size=2,
+    ),
+)
+def test_captures_of_sagemaker_are_the_same_one_by_one(good: Sequence[Any], odd: Sequence[Any]) -> None:
+    same_both_ways(SagemakerDecoder, good)
+    same_both_ways(SagemakerDecoder, [*good, *odd])
+
+
+def test_usual_captures_of_sagemaker_have_a_short_way() -> None:
+    records = [
+        capture(f"{row},2,3\n", "0.5\n", {"eventId": f"e{row}", "inferenceTime": "2026-11-21T09:05:41Z"})
+        for row in range(3)
+    ]
+    fields = fields_of(records)
+    assert fields is not None
+    rows = SagemakerDecoder(ModelReading(NUMERIC, UTC)).uniform(fields)
+    assert rows is not None
+    assert (rows.features, rows.ids) == ([[0, 2, 3], [1, 2, 3], [2, 2, 3]], ["e0", "e1", "e2"])
+    same_both_ways(SagemakerDecoder, [*records, {"groundTruthData": {"data": "1", "encoding": "CSV"}, **records[0]}])
 
 
 def test_a_bad_record_costs_none_of_the_others_in_any_part() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder
 from driftgauge.errors import Reason, Refused
 
-_NESTED: Final = re.compile(r"[\[\]{}\"]")
+_NO_NUMBERS: Final = ("{", "}", '"')
 _MISSING: Final = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
 
 
@@ -39,22 +38,47 @@ class CsvRows:
             raise Refused(Reason.EMPTY_BATCH, "the CSV has no rows")
         return [self._row(self._order.in_order(cells)) for cells in lines]
 
+    def of_lines(self, texts: Sequence[str]) -> Sequence[list[Any]] | None:
+        """Return the row of each text; None unless each is one line of as many numbers as there are features."""
+        lines = list(map(str.strip, texts))
+        if not self._is_numeric or "" in lines or len("\n".join(lines).splitlines()) != len(lines):
+            return None
+        rows = _as_json(lines)
+        return rows if rows is not None and set(map(len, rows)) == {self._order.width} else None
+
     def _numbers(self, text: str) -> Sequence[list[Any]] | None:
         """Return rows of numbers as JSON reads them, which is faster; None for anything else."""
-        if _NESTED.search(text):
-            return None
-        lines = [line for line in text.splitlines() if line and not line.isspace()]
-        try:
-            rows = orjson.loads(f"[[{'],['.join(lines)}]]") if lines else []
-        except orjson.JSONDecodeError:
-            return None
-        return [self._order.in_order(row) for row in rows] or None
+        rows = _as_json([line for line in text.splitlines() if line and not line.isspace()])
+        return [self._order.in_order(row) for row in rows] if rows else None
 
     def _row(self, cells: list[str]) -> list[Any]:
         return [
             (None if cell in _MISSING else cell) if is_text else cell_value(cell)
             for cell, is_text in zip(cells, self._are_texts, strict=True)
         ]
+
+
+def _as_json(lines: Sequence[str]) -> list[list[Any]] | None:
+    """Return lines of numbers as JSON reads them, None if they are anything else."""
+    joined = "],[".join(lines)
+    commas = len(lines) - 1
+    if joined.count("[") != commas or joined.count("]") != commas or any(mark in joined for mark in _NO_NUMBERS):
+        return None
+    try:
+        rows: list[list[Any]] = orjson.loads(f"[[{joined}]]") if lines else []
+    except orjson.JSONDecodeError:
+        return None
+    return rows
+
+
+def cell_numbers(cells: Sequence[str]) -> list[float] | None:
+    """Return cells as numbers; None unless each is one."""
+    if any("_" in cell for cell in cells):
+        return None
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        return None
 
 
 def lines_of(text: str) -> list[list[str]]:

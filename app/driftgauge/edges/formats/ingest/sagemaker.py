@@ -8,13 +8,16 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from driftgauge.edges.formats.ingest.csv_rows import CsvRows, cell_value, lines_of
+import numpy as np
+
+from driftgauge.edges.formats.ingest.csv_rows import CsvRows, cell_numbers, cell_value, lines_of
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import Keys, key_of_event, key_of_row
 from driftgauge.edges.formats.ingest.payloads import AnswerRows, Output, RequestRows
 from driftgauge.edges.formats.ingest.records import Unreadable, content_of
 from driftgauge.edges.formats.ingest.row_ids import row_id
+from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows, fields_of, scores_of
 from driftgauge.errors import Reason, Refused
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.labels import GivenLabel
@@ -60,6 +63,25 @@ class SagemakerDecoder(Decoder):
             own_id = row_id(id_, row, len(features))
             batch.rows.append((position, values, score, named, at, own_id, key_of_row(key, row)))
 
+    def uniform(self, fields: Fields) -> UniformRows | None:
+        """Return captures of one row of numbers and one number each, as CSV."""
+        if TRUTH in fields or CAPTURE not in fields or METADATA not in fields:
+            return None
+        capture, metadata = fields_of(fields[CAPTURE]), fields_of(fields[METADATA])
+        if capture is None or metadata is None:
+            return None
+        given, answers = _csv_texts(capture, INPUT), _csv_texts(capture, OUTPUT)
+        events = metadata.get("eventId", ())
+        if given is None or answers is None or "inferenceId" in metadata or set(map(type, events)) != {str}:
+            return None
+        features, outputs = self._csv.of_lines(given), cell_numbers(answers)
+        scores = None if outputs is None else scores_of(outputs, self.model.outputs)
+        if features is None or scores is None:
+            return None
+        count, stamps = len(scores), metadata.get(TIME)
+        times = np.full(count, math.nan) if stamps is None else self.model.times.all(TIME, stamps)
+        return UniformRows(features, scores, [None] * count, times, [row_id(id_, 0, 1) for id_ in events])
+
     def key(self, content: Any, position: int, keys: Keys) -> bytes:
         """Return the key of a record, which its event makes if it has an id."""
         metadata = _object(content, METADATA)
@@ -90,6 +112,15 @@ class SagemakerDecoder(Decoder):
         if not all(ids):
             raise _refused(METADATA, "has an id that no prediction can have")
         return [GivenLabel(key_of(own), number(value)) for own, value in zip(ids, values, strict=True)]
+
+
+def _csv_texts(capture: Fields, field: str) -> Sequence[str] | None:
+    """Return the data of a field of each capture; None unless all of it is text of CSV."""
+    half = fields_of(capture.get(field, ()))
+    if half is None or set(map(str, half.get("encoding", ()))) != {CSV}:
+        return None
+    texts = half.get("data", ())
+    return texts if set(map(type, texts)) == {str} else None
 
 
 def _data(field: str, half: Mapping[str, Any]) -> tuple[str, Any]:
