@@ -734,3 +734,23 @@ def test_a_name_with_a_comma_can_be_left_out(check: Command, tmp_path: Path) -> 
         assert list(found["features"]) == ["x"]
     unknown = check(table, "--ignore", "Size, mm", baseline=tmp_path / "own.json")
     assert unknown.refuses('--ignore: there is no column Size; the columns are "Size, cm", x, y')
+
+
+def test_violated_constraints_are_printed_and_fail_the_check(check: Command, tmp_path: Path) -> None:
+    reference = usual_frame(10_000, 3)[["age"]]
+    (tmp_path / "baseline.json").write_text(dumps(create_baseline(reference)))
+    frame = usual_frame(4_000, 4)[["age"]]
+    frame.loc[5:29, "age"] = 300.0
+    table = csv_of(frame, tmp_path / "table")
+    assert check(table).code == 0
+    own_rules = "thresholds: {warning: 0.001}\ncolumns: {age: {type: fractional, maximum: 200}}\n"
+    (tmp_path / "constraints.yaml").write_text(own_rules)
+    found = check(table)
+    assert found.code == 1
+    assert re.search(r"constraints +1 of 1 constraints violated", found.out)
+    assert "25 of the 4,000 rows are above 200. Examples: 300 (row 6)" in found.out
+    assert check(table, "--no-constraints").code == 0
+    page, own = tmp_path / "report.html", tmp_path / "own.yaml"
+    (tmp_path / "constraints.yaml").rename(own)
+    assert check(table, "--constraints", own, "--html", page).code == 1
+    assert "Data quality" in page.read_text("utf-8")

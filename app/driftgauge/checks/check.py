@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import TableChecker
 from driftgauge.checks.reference import Kept, no_rows
 from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.checks.rows import RowReader
@@ -17,6 +18,7 @@ from driftgauge.checks.whole_rows import WholeRows, features_of
 from driftgauge.checks.window_builder import EvidenceAccumulator
 from driftgauge.checks.window_reader import WindowReader, WindowRows
 from driftgauge.common.quoting import listed
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
@@ -37,6 +39,7 @@ class Check:
         options: CheckOptions | None = None,
         scorer: Scorer | None = None,
         kept: Kept = no_rows,
+        constraints: Constraints | None = None,
     ) -> None:
         """Open the tables; TableError for an unreadable one, CheckError if nothing can be compared.
 
@@ -70,6 +73,16 @@ class Check:
         self._reader: Final = RowReader(self.baseline, self.options.time, self._scorer)
         for stream in self._streams:
             stream.require(self._reader.needed(stream))
+        self._quality: Final = self._checker(constraints)
+
+    def _checker(self, constraints: Constraints | None) -> TableChecker | None:
+        """Return what checks the rows against constraints; None without any."""
+        if constraints is None:
+            return None
+        scorer = self._scorer
+        named = [] if scorer is None else [*scorer.features, scorer.info.target]
+        others = [name for name in (*named, self.options.time) if name]
+        return TableChecker(constraints, self._whole, self.baseline, self.options, others)
 
     def _with_model(self, scorer: Scorer | None, absent: Sequence[str]) -> Scorer | None:
         """Return the scorer with its model loaded; None if it is not needed or cannot be used."""
@@ -118,8 +131,8 @@ class Check:
         read so far. Raises TableError.
         """
         evidence = EvidenceAccumulator(self.baseline.binner, self.options.policy.detector(self.baseline))
-        reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
-        evaluator = _Evaluator(self.baseline, self.options, evidence, self._whole_rows())
+        reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history, self._quality)
+        evaluator = _Evaluator(self.baseline, self.options, evidence, self._whole_rows(), self._quality)
         for rows in reader.windows(evidence, progress or (lambda _: None)):
             verdict = evaluator.verdict(rows, now)
             del rows  # frees its rows before the next window is read
@@ -156,8 +169,14 @@ class _Evaluator:
     """Evaluates windows in order; evidence and latches carry over to the next."""
 
     def __init__(
-        self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator, whole_rows: WholeRows | None
+        self,
+        baseline: Baseline,
+        options: CheckOptions,
+        evidence: EvidenceAccumulator,
+        whole_rows: WholeRows | None,
+        quality: TableChecker | None,
     ) -> None:
+        self._quality = quality
         self._baseline = baseline
         self._whole_rows = whole_rows
         self._policy = options.policy
@@ -186,6 +205,9 @@ class _Evaluator:
             performance=None if sample is None else sample.performance(),
             unanswered_rows=0 if sample is None else sample.unanswered,
             multivariate=None if self._whole_rows is None else self._whole_rows.compare(window),
+            quality=None
+            if self._quality is None or rows.quality is None
+            else self._quality.report(window, rows.quality),
         )
 
 

@@ -117,6 +117,14 @@ class CheckOptions:
         bool,
         Option("The same, with the rows that the bundle or baseline keeps (--keep-rows when it is built).", group=ROWS),
     ] = False
+    constraints: Annotated[
+        Path | None, Option("A constraints.yaml to check, by default that of the baseline.", "FILE", ROWS)
+    ] = None
+    no_constraints: Annotated[bool, Option("Check no constraints.", group=ROWS)] = False
+    redacted: tuple[str, ...] = ()
+    """Columns of which no value is shown."""
+    has_examples: bool = True
+    """Whether values that violate a constraint are shown."""
     base: Policy = field(default_factory=Policy)
     """How a monitor judges the same columns; the windows are the tables' own."""
     held_rows: int = HELD_ROWS
@@ -130,6 +138,8 @@ class CheckOptions:
         """Raise CheckError for values that contradict each other or are out of range."""
         if self.every is not None and self.time is None:
             raise CheckError(f"--every {self.every} needs times: name the column that holds them (--time COLUMN)")
+        if self.no_constraints and self.constraints is not None:
+            raise CheckError("--constraints and --no-constraints: give one of them")
         _ = self.period
         policy = self.policy
         if not 0.0 < policy.psi_thresholds[0] <= policy.psi_thresholds[1]:

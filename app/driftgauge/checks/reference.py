@@ -9,10 +9,11 @@ from typing import Any
 
 from driftgauge.checks.scoring import Scorer
 from driftgauge.drift.multivariate.sample import RowSample
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import CheckError
+from driftgauge.models import constraints_file, sample_file
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
-from driftgauge.models.sample_file import of_baseline
 
 Kept = Callable[[], RowSample | None]
 
@@ -31,6 +32,8 @@ class Reference:
     """None without a bundle."""
     kept: Kept = no_rows
     """Reads the rows that are kept of the reference."""
+    constraints: Callable[[], Constraints | None] = lambda: None
+    """Reads the constraints that are kept with the baseline; BundleError for a file that is wrong."""
 
 
 def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, with_model: bool = True) -> Reference:
@@ -43,17 +46,19 @@ def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, w
         return Reference(source)
     if isinstance(source, Bundle):
         scorer = Scorer(source.info, lambda: source) if with_model else None
-        return Reference(source.baseline, scorer, lambda: source.sample)
+        return Reference(source.baseline, scorer, lambda: source.sample, lambda: source.constraints)
     if not isinstance(source, str | Path):
         raise CheckError(
             f"cannot compare with a {type(source).__name__}: give a Baseline, a Bundle, or the path of a baseline.json "
             "or of a bundle's folder"
         )
     path = Path(source)
-    if not path.is_dir():
-        baseline = read_baseline(path)
-        return Reference(baseline, kept=lambda: of_baseline(path, baseline))
-    baseline = read_baseline(path / BASELINE_FILE)
-    uses_model = with_model and (path / BUNDLE_FILE).is_file()
-    scorer = Scorer(read_info(path), lambda: load(path)) if uses_model else None
-    return Reference(baseline, scorer, lambda: of_baseline(path / BASELINE_FILE, baseline))
+    file = path / BASELINE_FILE if path.is_dir() else path
+    baseline = read_baseline(file)
+    uses_model = path.is_dir() and with_model and (path / BUNDLE_FILE).is_file()
+    return Reference(
+        baseline,
+        Scorer(read_info(path), lambda: load(path)) if uses_model else None,
+        lambda: sample_file.of_baseline(file, baseline),
+        lambda: constraints_file.of_baseline(file, baseline),
+    )

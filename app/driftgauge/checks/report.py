@@ -13,9 +13,10 @@ from driftgauge.checks.report_frame import frame_of
 from driftgauge.checks.report_html import html_of
 from driftgauge.checks.report_json import dict_of
 from driftgauge.drift.multivariate.report import MultivariateReport
+from driftgauge.drift.quality.report import ConstraintVerdict, QualityReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.drift.verdict.rule import Severity, Status
+from driftgauge.drift.verdict.rule import LIMITS, Severity, Status
 from driftgauge.models.bundle import Performance
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class WindowVerdict:
     """Rows that the model cannot answer; their scores are missing."""
     multivariate: MultivariateReport | None = None
     """The comparison of whole rows; None unless it was asked for."""
+    quality: QualityReport | None = None
+    """What the rows say of the constraints; None without constraints."""
 
     @property
     def rows(self) -> int:
@@ -119,6 +122,17 @@ class CheckReport:
     def has_drift(self) -> bool:
         """Whether any column drifts in any window."""
         return any(verdict.drifted for verdict in self.windows)
+
+    @property
+    def has_violations(self) -> bool:
+        """Whether constraints are violated with severity warning or critical in any window."""
+        return bool(self.violated_constraints)
+
+    @property
+    def violated_constraints(self) -> tuple[ConstraintVerdict, ...]:
+        """The constraints that are violated with severity warning or critical, worst first in each window."""
+        found = (own for verdict in self.windows if verdict.quality for own in verdict.quality.worst_first)
+        return tuple(own for own in found if own.severity in LIMITS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `driftgauge check --json` prints; an unknown number is None."""

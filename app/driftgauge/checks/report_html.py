@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftgauge.checks.report_columns import SCORES, SHARES, moved, verdict_in_words
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.quality.report import QualityReport
 from driftgauge.drift.verdict.report import all_notes
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def html_of(report: CheckReport) -> str:
     if report.is_history:
         parts += [*_history(report), f"<p>Columns in the window {_name(shown.window)}:</p>"]
     parts += _columns(shown)
+    if shown.quality is not None:
+        parts += _constraints(shown.quality)
     said = [*report.remarks, *(f"note: {note}" for note in all_notes(shown.report))]
     parts += [f"<p>{escape(sentence)}</p>" for sentence in said]
     return "".join([*parts, "</div>"])
@@ -54,6 +57,19 @@ def _column(verdict: WindowVerdict, index: int) -> Iterator[str]:
     yield f"<strong>{column.severity}</strong>" if column.severity else "-"
     yield from (number.text(report, index) for number in _NUMBERS)
     yield escape(moved(column))
+
+
+def _constraints(quality: QualityReport) -> Iterator[str]:
+    """Yield how many constraints are violated, and the worst of them."""
+    violated = quality.violated
+    yield f"<p>{escape(quality.summary)}</p>"
+    if violated:
+        headings = ["constraint", "severity", "rows", "reason"]
+        rows = (
+            [escape(own.constraint), escape(own.severity or "-"), f"{own.ratio:.1%}", escape(own.reason)]
+            for own in violated[:MOST_ROWS]
+        )
+        yield _table(headings, rows, range(2, 3))
 
 
 def _history(report: CheckReport) -> Iterator[str]:

@@ -9,6 +9,7 @@ import orjson
 
 from driftgauge.checks.whole_rows import multivariate_json
 from driftgauge.edges.formats.drift_status import report_json
+from driftgauge.edges.formats.quality import quality_json
 from driftgauge.models.bundle import Performance
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _window(verdict: WindowVerdict, check: CheckReport) -> dict[str, Any]:
         "unanswered_rows": verdict.unanswered_rows,
         "performance": _performance(verdict.performance, check.held_out),
         **({} if verdict.multivariate is None else {"multivariate": multivariate_json(verdict.multivariate)}),
+        **({} if verdict.quality is None else {"quality": quality_json(verdict.quality)}),
         **report,
         # Of the whole baseline, as a server reports it.
         "baseline": {**report["baseline"], "hash": check.baseline.hash},

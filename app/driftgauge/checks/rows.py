@@ -28,6 +28,8 @@ class Rows:
     """Times in seconds since 1970, shape [rows]; None without a time column."""
     answers: Answers | None
     """The model's answers; None without the model."""
+    first: int = 1
+    """Number of the first row in its table, from 1."""
 
 
 class RowReader:
@@ -69,7 +71,7 @@ class RowReader:
             else:
                 values[:, index] = column.cells(part)
         at = None if self._time is None else as_seconds(part.table[self._time], self._time)
-        return Rows(values, at, answers)
+        return Rows(values, at, answers, part.first)
 
     def _is_scored(self, name: str, stream: TableSource) -> bool:
         """Return whether the model predicts a score that the table lacks."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.drift.reference.baseline import Baseline
@@ -25,8 +26,9 @@ def check(
 
     `baseline` is a Baseline, a Bundle, or the path of a `baseline.json` or of a bundle's folder. `table` is a pandas or
     polars DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. A bundle's model predicts
-    scores that the table lacks. `now`, in seconds since 1970, is the time of rows without times, by default the
-    current time. Raises CheckError, BundleError or TableError, all of them DriftgaugeError.
+    scores that the table lacks. Constraints that are kept with the baseline are checked too. `now`, in seconds since
+    1970, is the time of rows without times, by default the current time. Raises CheckError, BundleError, TableError or
+    ConstraintsError, all of them DriftgaugeError.
 
     >>> import numpy as np
     >>> from driftgauge import check, create_baseline
@@ -43,5 +45,6 @@ def check(
     {'age': 0.1}
     """
     reference = reference_of(baseline)
-    comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept)
+    constraints = constraints_of(options or CheckOptions(), reference)
+    comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept, constraints)
     return comparison.report(time.time() if now is None else now)

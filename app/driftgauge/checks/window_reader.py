@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import TableChecker, TableQuality
 from driftgauge.checks.rows import RowReader, Rows
 from driftgauge.checks.scoring import PerformanceSample, Scorer
 from driftgauge.checks.window_builder import EvidenceAccumulator, WindowBuilder
@@ -27,6 +27,8 @@ class WindowRows:
     builder: WindowBuilder
     sample: PerformanceSample | None
     """None without the model."""
+    quality: TableQuality | None = None
+    """None without constraints."""
 
 
 class WindowReader:
@@ -39,6 +41,7 @@ class WindowReader:
         options: CheckOptions,
         scorer: Scorer | None,
         is_history: bool,
+        quality: TableChecker | None = None,
     ) -> None:
         self._reader = reader
         self._streams = streams
@@ -46,6 +49,7 @@ class WindowReader:
         self._period = options.period
         self._scorer = scorer
         self._is_history = is_history
+        self._quality = quality
 
     def windows(self, evidence: EvidenceAccumulator, progress: Callable[[int], object]) -> Iterator[WindowRows]:
         """Yield each window once all of its rows are read and their evidence is counted."""
@@ -62,7 +66,7 @@ class WindowReader:
                         if current is not None:
                             yield current
                         current = self._started(key, names[index])
-                    self._add(rows, run, current, evidence, stream.path)
+                    self._add(rows, run, current, evidence, stream)
                 progress(before + part.bytes_read)
             if total == 0:
                 raise TableError(f"{stream.label} has no rows")
@@ -71,10 +75,14 @@ class WindowReader:
             yield current
 
     def _add(
-        self, rows: Rows, run: slice, current: WindowRows, evidence: EvidenceAccumulator, file: Path | None
+        self, rows: Rows, run: slice, current: WindowRows, evidence: EvidenceAccumulator, stream: TableSource
     ) -> None:
-        codes = self._reader.baseline.binner.codes(rows.values[run])
-        current.builder.add(rows.values[run], codes, None if rows.at is None else rows.at[run], file)
+        values = rows.values[run]
+        codes = self._reader.baseline.binner.codes(values)
+        current.builder.add(values, codes, None if rows.at is None else rows.at[run], stream.path)
+        if current.quality is not None:
+            at = np.full(len(values), np.nan) if rows.at is None else rows.at[run]
+            current.quality.add(stream.column_names, values, codes, at, rows.first + run.start)
         if rows.at is not None:
             evidence.add(codes, rows.at[run])
         if current.sample is not None and rows.answers is not None:
@@ -105,7 +113,8 @@ class WindowReader:
         baseline, options = self._reader.baseline, self._options
         most = max(1, min(options.held_rows, options.held_cells // len(baseline.columns)))
         sample = None if self._scorer is None else PerformanceSample(self._scorer.info, options.held_rows)
-        return WindowRows(WindowBuilder(key, name, baseline, most), sample)
+        quality = None if self._quality is None else self._quality.begin()
+        return WindowRows(WindowBuilder(key, name, baseline, most), sample, quality)
 
 
 def period_name(key: int, seconds: float) -> str:

@@ -19,6 +19,7 @@ from driftgauge.checks.assertions.run import run_suite
 from driftgauge.checks.assertions.suite import Suite
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import Reference, reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
@@ -34,8 +35,10 @@ from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.files.fetching import fetched
 from driftgauge.errors import CheckError
+from driftgauge.settings.options import Settings
 from driftgauge.settings.policies import policy_of
 
 OUTPUT: Final = "Output"
@@ -90,8 +93,8 @@ def check(
 ) -> None:
     """Compare tables with a baseline and report drift.
 
-    Exit code 0 means no drift, 1 drift, 2 bad input. Each table is one window, or each period with --time and
-    --every; several windows form a history that shows when a drift began. docs/check.md has examples.
+    Exit code 0 means no drift, 1 drift or violated constraints, 2 bad input. Each table is one window, or each period
+    with --time and --every; several windows form a history that shows when a drift began. docs/check.md has examples.
 
     With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
     docs/sagemaker.md.
@@ -112,19 +115,33 @@ def check(
     reference = reference_of(checked.path, loading(trusted), with_model=not no_predict)
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
-        options = replace(options, base=policy_of(checked.settings, reference.baseline))
+        options = _under_settings(options, checked.settings, reference.baseline)
     if suite is not None:
         raise typer.Exit(_assert(suite, tables, reference, options, asserting, output, errors))
     if sagemaker.sagemaker_out is not None:
         job = Job(reference, tables, options, constraints_for(sagemaker, checked.path))
         raise typer.Exit(run(job, tables, sagemaker, lambda report: _write(report, output, errors), console(), errors))
+    constraints = constraints_of(options, reference)
     with fetched(tables) as paths:
-        comparison = Check(reference.baseline, paths, options, reference.scorer, reference.kept)
+        comparison = Check(reference.baseline, paths, options, reference.scorer, reference.kept, constraints)
         for line in comparison.remarks:
             errors.print(line, soft_wrap=True)
         report = _judge(comparison, errors)
     _write(report, output, errors)
-    raise typer.Exit(int(report.has_drift))
+    raise typer.Exit(int(report.has_drift or report.has_violations))
+
+
+def _under_settings(options: CheckOptions, settings: Settings, baseline: Baseline) -> CheckOptions:
+    """Return options with the thresholds of a server, and with what it does not show."""
+    redacted = (*settings.prediction_log_drop, *settings.prediction_log_hash)
+    is_off = options.no_constraints or (options.constraints is None and not settings.quality_enabled)
+    return replace(
+        options,
+        base=policy_of(settings, baseline),
+        no_constraints=is_off,
+        redacted=redacted,
+        has_examples=settings.quality_examples,
+    )
 
 
 def _assert(

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from driftgauge.checks.report import WindowVerdict
 from driftgauge.checks.report_columns import NOTHING, began, moved
+from driftgauge.drift.quality.report import ConstraintVerdict
 from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
@@ -33,6 +34,17 @@ def changes(verdict: WindowVerdict, *, is_history: bool) -> Table:
         if column.severity is not None:
             since = [began(verdict.since, column)] if is_history else []
             table.add_row(column.name, column.severity, moved(column), *since, style=STYLES[column.severity])
+    return table
+
+
+def violations(violated: Sequence[ConstraintVerdict]) -> Table:
+    """Return the table of violated constraints, worst first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("constraint", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("rows that violate it", overflow="fold")
+    for own in violated:
+        table.add_row(own.constraint, own.severity, own.reason, style=STYLES[own.severity or "info"])
     return table
 
 

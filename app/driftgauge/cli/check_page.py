@@ -11,7 +11,9 @@ def check_page(report: CheckReport) -> str:
     """Return the page of the window with the worst verdict, which lists the others."""
     worst = report.worst
     periods = [Period(one.window, one.report, one is worst) for one in report.windows] if report.is_history else []
-    return render_report(PageFacts(_name(report), "", worst.report, periods=periods, links=NO_LINKS))
+    return render_report(
+        PageFacts(_name(report), "", worst.report, periods=periods, links=NO_LINKS, quality=worst.quality)
+    )
 
 
 def _name(report: CheckReport) -> str:

@@ -32,7 +32,8 @@ def show(report: CheckReport, console: Console, *, show_all: bool = False, stati
         _print_facts(verdict, console, is_history=is_history, held_out=report.held_out)
         console.print()
         (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
-        for note in all_notes(verdict.report):
+        _print_violations(verdict, console)
+        for note in [*all_notes(verdict.report), *(() if verdict.quality is None else verdict.quality.notes)]:
             console.print(f"note: {note}")
     if not statistics:
         console.print(f"\n{MORE}")
@@ -55,6 +56,14 @@ def _show_changes(verdict: WindowVerdict, console: Console, *, is_history: bool)
         console.print()
     for line in check_changes.others(verdict.report):
         console.print(line)
+
+
+def _print_violations(verdict: WindowVerdict, console: Console) -> None:
+    """Print the constraints that are violated, worst first."""
+    violated = [] if verdict.quality is None else verdict.quality.worst_first
+    if violated:
+        console.print()
+        console.print(check_changes.violations(violated))
 
 
 def _show_statistics(verdict: WindowVerdict, console: Console, *, is_history: bool) -> None:
@@ -88,6 +97,8 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
             yield "when made", f"{_measured(held_out)} {'training' if held_out.in_sample else 'held-out'} rows"
     if verdict.multivariate is not None:
         yield "whole rows", verdict.multivariate.reason
+    if verdict.quality is not None:
+        yield "constraints", verdict.quality.summary
     yield "verdict", verdict_in_words(report)
     yield "reason", report.reason
 

@@ -23,8 +23,7 @@ MOST_BYTES: Final = 16 << 20
 _HEAD: Final = """\
 # What the rows of this model have to satisfy. Edit it freely; a server reads it when it starts or reloads.
 #
-# rows: `required` are the features, and `extra_columns` says whether there may be others; a server does not check
-#   these two, because it refuses rows that lack a feature.
+# rows: `required` are the columns that each row must have, and `extra_columns` says whether there may be others.
 #   `duplicates` is the largest share of rows that are equal to an earlier one; 1 does not check it.
 # thresholds: the share of rows, beyond what a constraint allows, at which violations have severity warning or critical.
 # columns: for each column its type (fractional, integral, string, boolean or time), and any of

@@ -11,6 +11,7 @@ from driftgauge.checks.assertions.suite import SuiteError, suite
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.table import check
+from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import TableError
 from sklearn import metrics
 
@@ -175,3 +176,15 @@ def test_columns_that_an_assertion_does_not_name_are_not_read() -> None:
     table = {"a": np.arange(3), "b": [object(), object(), object()]}
     assert suite("mean(a) == 1", "rows == 3", "columns == 2").run(table).passed
     assert suite("rows == 1").run(pd.DataFrame({"b": [[1, 2]]})).passed
+
+
+def test_violated_constraints_are_counted_and_without_a_file_they_are_unknown(tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(dumps(small_baseline()))
+    assertion = suite("violated_constraints == 1")
+    assert "--constraints" in str(assertion.run(usual_frame(2_000), baseline).outcomes[0].problem)
+    (tmp_path / "constraints.yaml").write_text("columns: {age: {type: fractional, maximum: 200}}\n")
+    table = usual_frame(4_000)
+    assert not assertion.run(table, baseline).passed
+    table.loc[:99, "age"] = 300.0
+    assert assertion.run(table, baseline).passed

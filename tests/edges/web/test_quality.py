@@ -34,7 +34,7 @@ def test_violated_constraints_are_listed_worst_first() -> None:
     assert (found.title, found.colour) == ("Violated", "critical")
     shown = [(own.feature, own.constraint, own.severity, own.ratio, own.limit) for own in found.rows]
     assert shown == [("age", "range", "critical", "35 %", "1 %"), ("(rows)", "duplicates", "", "15 %", "11 %")]
-    assert found.note.startswith("2 constraints are checked in the sliding windows. city: its domain")
+    assert found.note.startswith("2 constraints are checked. city: its domain")
 
 
 def test_violations_that_are_not_significant_are_no_colour() -> None:

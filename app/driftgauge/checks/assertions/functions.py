@@ -240,6 +240,7 @@ DRIFT: Final = (
     _drift("drifted", "1 if the column drifts by the verdict of `check`, else 0"),
     _drift("drifted_columns", "number of columns that drift", "DriftedColumnsCount", of_column=False),
     _drift("drift_share", "their share of the compared columns", "DriftedColumnsCount (share)", of_column=False),
+    _drift("violated_constraints", "number of constraints of `constraints.yaml` that are violated", of_column=False),
 )
 STATISTICS: Final[Mapping[str, str]] = {
     "psi": "psi",

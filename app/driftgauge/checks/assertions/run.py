@@ -15,6 +15,7 @@ from driftgauge.checks.assertions.truth import Classes
 from driftgauge.checks.assertions.windows import Key, Measured, MeasuredWindows, WindowMeasures
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import Reference
 from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
@@ -28,6 +29,7 @@ UNKNOWN = Measured(None, "it is not defined for this column")
 OF_NUMBERS = ("ks", "wasserstein", "mean_shift")
 """Statistics that columns of categories do not have."""
 NO_ROWS = Measured(None, "the table has no rows to compare")
+NO_CONSTRAINTS = Measured(None, "there is no constraints.yaml with the baseline; name one (--constraints FILE)")
 NO_TRUTH = Measured(None, "the table has no known target of the bundle's model, or lacks a feature of it")
 
 
@@ -50,7 +52,10 @@ def run_suite(
     comparison = None
     verdicts: dict[str, WindowVerdict] = {}
     if reference is not None and reader.filled:
-        found = Check(reference.baseline, reader.filled, options, reference.scorer, reference.kept).report(now)
+        constraints = constraints_of(options, reference)
+        found = Check(reference.baseline, reader.filled, options, reference.scorer, reference.kept, constraints).report(
+            now
+        )
         comparison = CheckReport(found.windows, found.baseline, is_history, found.held_out, found.remarks)
         names = [window.name for window in measured if window.rows]
         verdicts = dict(zip(names, comparison.windows, strict=True))
@@ -175,6 +180,8 @@ def _compared(one: Assertion, verdict: WindowVerdict | None) -> Measured:
     if one.function.group == "Performance":
         return _performance(one.function.name, verdict)
     report, name = verdict.report, one.function.name
+    if name == "violated_constraints":
+        return NO_CONSTRAINTS if verdict.quality is None else Measured(verdict.quality.alerting)
     drifted = [column.name for column in report.verdicts if column.status is Status.DRIFT_DETECTED]
     if name in ("drifted_columns", "drift_share"):
         return Measured(len(drifted) / (len(report.verdicts) if name == "drift_share" else 1))

@@ -48,6 +48,18 @@ class QualityOptions:
 
 
 @dataclass(frozen=True)
+class TableFindings:
+    """What a table has of each constraint, counted while it is read; arrays have shape [constraints]."""
+
+    found: FloatArray
+    """Rows that violate it."""
+    checked: FloatArray
+    """Rows that were checked."""
+    examples: Mapping[int, tuple[Example, ...]]
+    """The first rows that violate it, by the constraint's position."""
+
+
+@dataclass(frozen=True)
 class _Seen:
     """What windows have of each constraint, by the window's name; arrays have shape [constraints]."""
 
@@ -58,6 +70,13 @@ class _Seen:
     ratios: Mapping[str, FloatArray]
     weights: Mapping[str, FloatArray]
     """Evidence of sliding windows."""
+    examples: Mapping[int, tuple[Example, ...]] | None = None
+    """Those of a table; None if the rows of the windows are looked at."""
+
+    @property
+    def of(self) -> str:
+        """What the rows are called."""
+        return "of the last" if self.examples is None else "of the"
 
 
 class _Telling:
@@ -90,8 +109,8 @@ class Checker:
             item for item in items_of(constraints, baseline) if item.name not in self.options.ignored
         )
         self.has_duplicates: Final = constraints.duplicates < 1.0
-        # The share of duplicates grows with the rows, so that more of them than the reference had say nothing.
-        self._most_compared: Final = baseline.rows
+        self.most_compared: Final = baseline.rows
+        """Rows among which duplicates are looked for: their share grows with the rows, and the reference had these."""
         self._telling: Final = _Telling(self.items)
         self._missing: Final = [column.bins.special[MISSING] for column in baseline.columns]
         self._features: Final = np.flatnonzero([name not in RESERVED for name in baseline.names])
@@ -140,7 +159,7 @@ class Checker:
             found[place] = item.count(cells[item.index], missing)
         if self.has_duplicates:
             own = self.hashes(window.sample) if hashes is None else hashes
-            newest = own[max(0, len(own) - self._most_compared) :]
+            newest = own[max(0, len(own) - self.most_compared) :]
             found[-1] = len(newest) - distinct(newest)
         return found
 
@@ -174,7 +193,7 @@ class Checker:
         """Return how many of a window's rows are checked for each constraint, shape [constraints]."""
         rows = np.full(len(self), float(window.rows))
         if self.has_duplicates and window.sample is not None:
-            rows[-1] = min(len(window.sample), self._most_compared)
+            rows[-1] = min(len(window.sample), self.most_compared)
         return rows
 
     def report_beside(self, windows: Sequence[Window], drift: Evidence) -> QualityReport:
@@ -190,6 +209,22 @@ class Checker:
         autocorrelation times in force, by default those of the reference.
         """
         found = self._violations(windows)
+        return self._report(windows, found, {own.name: self._checked(own) for own in windows}, false_alarm_rows, tau)
+
+    def report_on_table(self, window: Window, findings: TableFindings, false_alarm_rows: float) -> QualityReport:
+        """Return what all rows of a table say, of which the window may hold a sample."""
+        found, checked = {window.name: findings.found}, {window.name: findings.checked}
+        return self._report([window], found, checked, false_alarm_rows, None, findings.examples)
+
+    def _report(
+        self,
+        windows: Sequence[Window],
+        found: Mapping[str, FloatArray],
+        checked: Mapping[str, FloatArray],
+        false_alarm_rows: float,
+        tau: FloatArray | None,
+        examples: Mapping[int, tuple[Example, ...]] | None = None,
+    ) -> QualityReport:
         sliding = [window for window in windows if window.capacity is not None]
         limit = threshold_log10(false_alarm_rows, len(self) * len(sliding))
         own_tau = self._tau.copy()
@@ -197,11 +232,10 @@ class Checker:
             own_tau[: len(self.items)] = np.maximum(
                 tau[[item.index for item in self.items]], own_tau[: len(self.items)]
             )
-        checked = {window.name: self._checked(window) for window in windows}
         weights = {w.name: evidence(found[w.name], checked[w.name], self._expected, own_tau) for w in sliding}
         with np.errstate(invalid="ignore"):
             ratios = {name: found[name] / rows for name, rows in checked.items()}
-        seen = _Seen(found, checked, ratios, weights)
+        seen = _Seen(found, checked, ratios, weights, examples)
         verdicts = tuple(self._verdict(place, sliding, seen, limit) for place in range(len(self)))
         return QualityReport(self.constraints, self.items, verdicts, ratios, limit, tuple(self._notes()))
 
@@ -230,7 +264,9 @@ class Checker:
             severity = next((own for own in ("critical", "warning") if ratio >= thresholds[own]), "info")
             if item is not None and item.name in self.options.silent:
                 severity = "info"
-        examples = self._examples(item, window) if severity and item else ()
+        examples: tuple[Example, ...] = ()
+        if severity and item:
+            examples = self._examples(item, window) if seen.examples is None else seen.examples.get(place, ())
         return ConstraintVerdict(
             feature=None if item is None else item.name,
             constraint=DUPLICATES if item is None else item.kind,
@@ -241,12 +277,14 @@ class Checker:
             allowed=allowed,
             thresholds=thresholds,
             evidence_log10=weight,
-            reason=self._reason(item, violations, rows, examples) if violations else "",
+            reason=self._reason(item, f"{violations:,} {seen.of} {rows:,} rows", violations, examples),
             examples=examples,
         )
 
-    def _reason(self, item: Item | None, violations: int, rows: int, examples: Sequence[Example]) -> str:
-        share = f"{violations:,} of the last {rows:,} rows {'is' if violations == 1 else 'are'}"
+    def _reason(self, item: Item | None, rows: str, violations: int, examples: Sequence[Example]) -> str:
+        if not violations:
+            return ""
+        share = f"{rows} {'is' if violations == 1 else 'are'}"
         if item is None:
             allowed = f"{self.constraints.duplicates:.4g}"
             return f"{share} equal to an earlier one; a share of {allowed} is allowed."
@@ -254,22 +292,32 @@ class Checker:
         what = "" if column is None else item.violation_in_words(column)
         allowed = f"; a share of {item.allowed:.4g} is allowed" if item.allowed else ""
         said = f"{item.name}: {share} {what}{allowed}."
-        shown = ", ".join(f"{own.value:.6g}" if isinstance(own.value, float) else own.value for own in examples)
+        shown = ", ".join(own.in_words for own in examples)
         return f"{said} Examples: {shown}." if shown else said
 
     def _examples(self, item: Item, window: Window) -> tuple[Example, ...]:
         """Return the newest rows that violate a constraint, each value once."""
-        rows, options = window.sample, self.options
-        if rows is None or not options.has_examples or item.name in options.redacted or item.kind == "completeness":
-            return ()
+        rows = window.sample
+        return () if rows is None else self.examples(item, rows, self.violating(item, rows)[::-1])
+
+    def violating(self, item: Item, rows: Rows) -> IntArray:
+        """Return the positions of the rows that violate a constraint."""
         if item.is_binned:
-            codes: IntArray = np.flatnonzero(np.isin(rows.codes[:, item.index], item.codes))
-        else:
-            codes = np.flatnonzero(item.violated(rows.by_column[item.index]))
+            return np.flatnonzero(np.isin(rows.codes[:, item.index], item.codes))
+        return np.flatnonzero(item.violated(rows.by_column[item.index]))
+
+    def examples(self, item: Item, rows: Rows, positions: IntArray, first: int | None = None) -> tuple[Example, ...]:
+        """Return the first of these rows, each value once; none where none may be shown.
+
+        `first` is the number of the first row in its table, if it has one.
+        """
+        if not self.options.has_examples or item.name in self.options.redacted or item.kind == "completeness":
+            return ()
         found: dict[float | str, Example] = {}
-        for row in codes[::-1][: 50 * EXAMPLES].tolist():
-            value = self._value(item, rows, row)
-            found.setdefault(value, Example(value, float(rows.at[row])))
+        for position in positions[: 50 * EXAMPLES].tolist():
+            value = self._value(item, rows, position)
+            number = None if first is None else first + position
+            found.setdefault(value, Example(value, float(rows.at[position]), number))
             if len(found) == EXAMPLES:
                 break
         return tuple(found.values())

@@ -12,6 +12,8 @@ from driftgauge.drift.quality.items import Item
 from driftgauge.drift.verdict.rule import LIMITS, Limit, Severity
 
 DUPLICATES: Final = "duplicates"
+REQUIRED: Final = "required"
+EXTRA_COLUMNS: Final = "extra_columns"
 RANK: Final[Mapping[Severity | None, int]] = {None: 0, "info": 1, "warning": 2, "critical": 3}
 
 
@@ -21,7 +23,15 @@ class Example:
 
     value: float | str
     at: float
-    """Its time, seconds since 1970."""
+    """Its time, seconds since 1970; NaN where it has none."""
+    row: int | None = None
+    """Its number in a table, from 1."""
+
+    @property
+    def in_words(self) -> str:
+        """The value, with the number of its row."""
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else self.value
+        return value if self.row is None else f"{value} (row {self.row:,})"
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,16 @@ class QualityReport:
         """The verdicts on constraints that more rows violate than may, significant or not, worst first."""
         found = [own for own in self.verdicts if own.severity is not None or own.ratio > own.allowed]
         return sorted(found, key=lambda own: (-RANK[own.severity], -own.ratio))
+
+    @property
+    def summary(self) -> str:
+        """How many constraints were checked, and how many are violated with severity warning or critical."""
+        return f"{self.alerting or 'none'} of {len(self.verdicts):,} constraints violated"
+
+    @property
+    def alerting(self) -> int:
+        """How many constraints are violated with severity warning or critical."""
+        return sum(own.severity in LIMITS for own in self.verdicts)
 
     @property
     def severity(self) -> Severity | None:

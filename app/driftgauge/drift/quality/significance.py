@@ -17,8 +17,9 @@ from driftgauge.drift.bins import FloatArray
 
 BOUND_LEVEL: Final = 1e-4
 """Probability that the reference's true share lies above its bound (Clopper and Pearson)."""
-LEAST_TAIL: Final = 1e-300
-"""Smallest tail; evidence is at most 300."""
+MOST_EVIDENCE: Final = 300.0
+LEAST_TAIL: Final = 10.0**-MOST_EVIDENCE
+"""Smallest tail."""
 
 
 def share_bound(violations: FloatArray, rows: FloatArray, tau: FloatArray) -> FloatArray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from driftgauge.drift.quality.report import ConstraintVerdict, QualityReport
+from driftgauge.drift.quality.report import ConstraintVerdict, Example, QualityReport
 from driftgauge.edges.formats.drift_status import timestamp
 
 
@@ -35,5 +36,10 @@ def _violation(verdict: ConstraintVerdict) -> dict[str, Any]:
         "allowed_ratio": verdict.allowed,
         "thresholds": dict(verdict.thresholds),
         "evidence_log10": verdict.evidence_log10,
-        "examples": [{"value": own.value, "at": timestamp(own.at)} for own in verdict.examples],
+        "examples": [_example(own) for own in verdict.examples],
     }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    row = {} if example.row is None else {"row": example.row}
+    return {"value": example.value, "at": None if math.isnan(example.at) else timestamp(example.at), **row}

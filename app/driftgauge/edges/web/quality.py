@@ -40,7 +40,7 @@ def quality_view(report: QualityReport | None) -> QualityView | None:
     if report is None:
         return None
     violated = report.violated
-    many = f"{len(report.verdicts):,} constraints are checked in the sliding windows."
+    many = f"{len(report.verdicts):,} constraints are checked."
     more = f" The worst {MOST_ROWS} of {len(violated):,} violated ones are shown." if len(violated) > MOST_ROWS else ""
     return QualityView(
         title="Violated" if report.severity in ("warning", "critical") else "Satisfied",
