@@ -20,6 +20,7 @@ from driftgauge.checks.sagemaker.execution import Job
 from driftgauge.cli.check_sagemaker import Runner, follow
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.edges.files.folders import folder_of
+from driftgauge.models import constraints_file
 from driftgauge.models.bundle import read_baseline
 from rich.console import Console
 
@@ -211,15 +212,23 @@ def test_a_baseline_is_imported_with_its_constraints(imports: Run) -> None:
     assert err.splitlines() == [
         "left out, because the statistics have no values of it: note",
         "bins of SageMaker's ten buckets, because there is no sketch: balance",
-        "wrote imported/baseline.json, imported/constraints.json",
+        "wrote imported/baseline.json, imported/constraints.json, imported/constraints.yaml",
     ]
+    assert "has no times: rows are assumed" in out
     assert read_baseline(Path("imported/baseline.json")).names == ("age", "balance", "plan")
     assert Path("imported/constraints.json").read_bytes() == (FILES / "constraints.json").read_bytes()
+    own = constraints_file.read(Path("imported/constraints.yaml"))
+    assert (own.names, own.extra_columns) == (("age", "balance", "plan"), False)
+    Path("imported/constraints.yaml").write_text("version: 1\n")
+    assert imports(FILES / "statistics.json", FILES / "constraints.json", "-o", "imported")[0] == 0
+    assert Path("imported/constraints.yaml").read_text() == "version: 1\n"
 
 
 def test_a_baseline_is_imported_into_a_file_of_its_own(imports: Run) -> None:
     assert imports(FILES / "statistics.json", FILES / "constraints.json", "-o", "in/credit.json")[0] == 0
-    assert {path.name for path in Path("in").iterdir()} == {"credit.json", "constraints.json"}
+    assert {path.name for path in Path("in").iterdir()} == {
+        *("credit.json", "constraints.json", "credit.constraints.yaml")
+    }
 
 
 def test_files_in_each_others_place_are_named(imports: Run) -> None:

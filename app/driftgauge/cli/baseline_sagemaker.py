@@ -11,6 +11,7 @@ import typer
 from driftgauge.checks.sagemaker.baseline import ImportedBaseline, baseline_of
 from driftgauge.checks.sagemaker.constraints import Constraints
 from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, MOST_BYTES, parse_document
+from driftgauge.checks.sagemaker.own_constraints import own_constraints
 from driftgauge.checks.sagemaker.statistics import Statistics
 from driftgauge.cli.bundle_report import show_baseline
 from driftgauge.cli.console import console
@@ -18,6 +19,7 @@ from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.edges.files.folders import LocalFolder, read_file
+from driftgauge.models import constraints_file
 from driftgauge.models.bundle import BASELINE_FILE
 
 _FILE_ENDING: Final = ".json"
@@ -34,18 +36,23 @@ def import_sagemaker(
 ) -> None:
     """Make a baseline of what SageMaker's model monitor computed of the training data.
 
-    The constraints are kept beside it as constraints.json, where `driftgauge check --sagemaker-out` finds them.
+    The constraints are kept beside it: as constraints.json, where `driftgauge check --sagemaker-out` finds them, and as
+    constraints.yaml, which every check and a server read.
     docs/sagemaker.md says more.
     """
     errors = console(stderr=True)
     content = parse_document(read_file(statistics, MOST_BYTES), Statistics, statistics)
     imported = baseline_of(content, rfc3339(time.time()))
     kept = read_file(constraints, MOST_BYTES)
-    parse_document(kept, Constraints, constraints)
+    asked = parse_document(kept, Constraints, constraints)
     is_file = out.suffix == _FILE_ENDING
     folder, name = (LocalFolder(out.parent), out.name) if is_file else (LocalFolder(out), BASELINE_FILE)
     written = [folder.write(name, dumps(imported.baseline).encode()), folder.write(CONSTRAINTS_FILE, kept)]
-    show_baseline(imported.baseline, console())
+    beside = constraints_file.beside(out if is_file else out / BASELINE_FILE)
+    if not beside.exists():  # it may have been edited
+        own = constraints_file.dumps(own_constraints(asked, imported.baseline))
+        written.append(folder.write(beside.name, own.encode()))
+    show_baseline(imported.baseline, console(), takes_times=False)
     for line in _remarks(imported):
         errors.print(line, soft_wrap=True)
     errors.print(f"wrote {listed(written)}", soft_wrap=True)

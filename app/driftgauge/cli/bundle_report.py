@@ -98,10 +98,13 @@ def _missing_values(info: BundleInfo) -> str:
     return f"accepted, except in {', '.join(refusing[:10])}" + ("…" if len(refusing) > 10 else "")
 
 
-def show_baseline(baseline: Baseline, console: Console) -> None:
-    """Print the properties of a baseline and a line for each column."""
+def show_baseline(baseline: Baseline, console: Console, *, takes_times: bool = True) -> None:
+    """Print the properties of a baseline and a line for each column.
+
+    `takes_times` says whether the command that built it has the option `--time`.
+    """
     size = max((size for column in baseline.columns for size in column.expected_range), default=None)
-    console.print(_baseline_facts(baseline, size))
+    console.print(_baseline_facts(baseline, size, takes_times=takes_times))
     usual = baseline.expected_range(size or 0).tolist()
     rows = [_column_cells(column, own) for column, own in zip(baseline.columns, usual, strict=True)]
     layouts = [_columns_table(rows, headings) for headings in LAYOUTS]
@@ -123,7 +126,7 @@ def _columns_table(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> T
     return table
 
 
-def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
+def _baseline_facts(baseline: Baseline, size: int | None, *, takes_times: bool = True) -> Table:
     """Return the properties of a baseline; `size` is that of its largest measured windows."""
     order = f"in order of {baseline.time_column}" if baseline.time_column else "without times"
     order += ", by hour of the day" if baseline.is_by_hour else ""
@@ -139,7 +142,7 @@ def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
             "tau", "autocorrelation time: consecutive rows that carry as much information as one independent row"
         )
     for note in notes(baseline):
-        facts.add_row("note", note)
+        facts.add_row("note", note if takes_times else note.replace(" (--time)", ""))
     return facts
 
 

@@ -119,7 +119,8 @@ def check(
     if suite is not None:
         raise typer.Exit(_assert(suite, tables, reference, options, asserting, output, errors))
     if sagemaker.sagemaker_out is not None:
-        job = Job(reference, tables, options, constraints_for(sagemaker, checked.path))
+        given, own = constraints_for(sagemaker, checked.path), constraints_of(options, reference)
+        job = Job(reference, tables, options, given, own)
         raise typer.Exit(run(job, tables, sagemaker, lambda report: _write(report, output, errors), console(), errors))
     constraints = constraints_of(options, reference)
     with fetched(tables) as paths:

@@ -138,8 +138,9 @@ def _shown(execution: Execution, folder: Folder, show: Show, errors: Console) ->
 
 def _code(execution: Execution) -> int:
     codes = {"Completed": 0, "CompletedWithViolations": 1, "Failed": FAILED, "Stopped": STOPPED}
-    has_drift = execution.report is not None and execution.report.has_drift
-    return max(codes[execution.status], int(has_drift))
+    report = execution.report
+    fails = report is not None and (report.has_drift or report.has_violations)
+    return max(codes[execution.status], int(fails))
 
 
 def follow(runner: Runner, schedule: Due, out: Console, errors: Console, stopping: threading.Event) -> None:

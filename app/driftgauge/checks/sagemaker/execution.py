@@ -15,6 +15,7 @@ from driftgauge.checks.report import CheckReport
 from driftgauge.checks.sagemaker.constraints import Constraints
 from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, Document, document_bytes
 from driftgauge.checks.sagemaker.number_profile import NumberProfile
+from driftgauge.checks.sagemaker.own_constraints import more_violations
 from driftgauge.checks.sagemaker.profile import TableProfile, profile_of
 from driftgauge.checks.sagemaker.sketch import datasketches
 from driftgauge.checks.sagemaker.statistics import Statistics
@@ -22,6 +23,7 @@ from driftgauge.checks.sagemaker.suggest import suggested
 from driftgauge.checks.sagemaker.violations import Violations, violations_of
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.quality.constraints import Constraints as OwnConstraints
 from driftgauge.drift.verdict.rule import RANK
 from driftgauge.drift.verdict.rule import Status as Verdict
 from driftgauge.errors import CheckError, DriftgaugeError
@@ -132,6 +134,8 @@ class Job:
     options: CheckOptions
     constraints: Constraints | None = None
     """None for those that the baseline suggests."""
+    own: OwnConstraints | None = None
+    """Our own constraints, checked too; None without any."""
 
 
 def execute(job: Job, limits: Limits, scheduled: float | None = None) -> Execution:
@@ -163,6 +167,9 @@ def _executed(job: Job, limits: Limits, begun: Execution) -> Execution:
         raise CheckError(f"{listed([own.label for own in streams])}: there are no rows")
     report = _verdict(job, streams, profile, limits)
     found = violations_of(profile, constraints, baseline, {} if report is None else _drifted(report))
+    if report is not None:
+        more = more_violations(report, found.violations)
+        found = Violations(violations=(*found.violations, *more))
     status: Status = "CompletedWithViolations" if found.violations else "Completed"
     return replace(
         begun,
@@ -190,7 +197,7 @@ def _verdict(job: Job, streams: Sequence[TableSource], profile: TableProfile, li
     if not set(profile.columns) - set(options.left_out):
         return None
     scorer = None if profile.missing or wrong else job.reference.scorer
-    return Check(baseline, streams, options, scorer, job.reference.kept).report(
+    return Check(baseline, streams, options, scorer, job.reference.kept, job.own).report(
         limits.clock(), lambda _: limits.require()
     )
 
