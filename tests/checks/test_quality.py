@@ -16,7 +16,7 @@ from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError, CheckError, ConstraintsError
 from driftgauge.models import constraints_file
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_constraints
+from driftgauge.models.creation.baseline import baseline_and_beside
 
 
 def _table(rows: int = 4_000, seed: int = 0) -> pd.DataFrame:
@@ -30,13 +30,14 @@ def _table(rows: int = 4_000, seed: int = 0) -> pd.DataFrame:
     )
 
 
-BASELINE, CONSTRAINTS = baseline_and_constraints(_table(), BaselineOptions())
+BUILT = baseline_and_beside(_table())
+BASELINE, CONSTRAINTS = BUILT.baseline, BUILT.constraints
 
 
 def _report(
     *tables: pd.DataFrame, constraints: Constraints = CONSTRAINTS, options: CheckOptions | None = None
 ) -> CheckReport:
-    return Check(BASELINE, tables, options, None, constraints).report(0.0)
+    return Check(BASELINE, tables, options, constraints=constraints).report(0.0)
 
 
 def _broken(rows: int = 1_000) -> pd.DataFrame:
