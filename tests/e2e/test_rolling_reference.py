@@ -24,7 +24,7 @@ SETTINGS = {
     "clock": "event",
     "reference": "rolling",
     "rolling_reference_days": 3,
-    "rolling_reference_refresh_seconds": 3_600,
+    "rolling_reference_refresh_seconds": 5,  # also how often a worker looks
     "windows": "1000",
     "prediction_log_max_age_seconds": 1e9,
     "prediction_log_durability": "acknowledged",
