@@ -20,6 +20,7 @@ from driftgauge.metrics.facts import (
     ServerFacts,
     WorkerFacts,
 )
+from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
@@ -191,7 +192,7 @@ def idle() -> ColumnMonitor:
 def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     """The declared series without those that ground truth, a rolling reference, a consumer or settings give."""
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
-    sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *SIZE_GAUGES)}
+    sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES)}
     sometimes |= {own.name for own in QUALITY_GAUGES}
     return [own for own in declared_series() if own[0] not in sometimes]
 

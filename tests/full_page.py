@@ -12,6 +12,7 @@ from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.test_cohorts import cohort
 from tests.edges.web.test_ingestion import INGESTION
 from tests.edges.web.test_outcomes import CLICKS, PARTS
+from tests.edges.web.test_outliers import MANY
 from tests.edges.web.test_quality import VIOLATED
 from tests.edges.web.test_releases import FACTS as RELEASES
 from tests.edges.web.test_trend import QUIET, history_of
@@ -35,6 +36,7 @@ def full_page() -> PageFacts:
         outcome_parts=PARTS,
         rolling=compared(report),
         quality=VIOLATED,
+        outliers=MANY,
         estimated=Estimated({"accuracy": 0.91}, {report.main.name: {"accuracy": 0.876}}),
         releases=RELEASES,
         traffic=Traffic(1_234.0, 2.0, 3.0, "missing_feature", 0.002, 0.3, 0.25, 0.0),

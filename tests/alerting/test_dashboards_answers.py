@@ -240,3 +240,16 @@ def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_pat
         (limits, '{severity="critical"}', 9_000),
     ]
     find(given, found, tmp_path)
+
+
+def test_outliers_are_shown_beside_the_reference_and_the_limit(tmp_path: Path) -> None:
+    given: Given = {
+        "model_outlier_ratio": [({"window": "1000"}, 0.3), ({"window": "1h"}, 0.9)],
+        "model_window_required_rows": [({"window": "1000"}, 500)],
+        "model_outlier_reference_ratio": [({}, 0.001)],
+        "model_outlier_threshold_ratio": [({}, 0.2)],
+    }
+    found: list[tuple[str, str, float | None]] = [
+        (query, "{}", value) for query, value in zip(asked("overview", "Outliers"), (0.3, 0.001, 0.2), strict=True)
+    ]
+    find(given, found, tmp_path)

@@ -61,6 +61,8 @@ model_window_rows{MODEL,window="1000"} 1000
 model_window_required_rows{MODEL,window="1000"} 500
 model_window_rows{model_name="new",model_version="2",window="1000"} 12
 model_window_required_rows{model_name="new",model_version="2",window="1000"} 500
+model_outlier_ratio{MODEL,window="1000"} 0.3
+model_outlier_threshold_ratio{MODEL} 0.2
 model_evaluation_timestamp_seconds{MODEL} PAST
 model_evaluation_age_threshold_seconds{MODEL} 120
 model_observations_dropped_total{MODEL,reason="log_full"} RISING
@@ -120,6 +122,8 @@ ModelMissingValues: dew "point" of delay 1 has more missing values than the refe
     (limit for LEVEL: #%).
 ModelUnseenCategories: carrier of delay 1 has values that the reference does not have. 12.5% of rows have a value
     that the reference does not have (limit for LEVEL: #%).
+ModelOutlierRatioHigh: Many rows of delay 1 are outliers. 30% of the newest rows of delay 1 are unlike the
+    reference, more than outlier_threshold_ratio allows. Its predictions for them are guesses.
 ModelEvaluationStale: Drift evaluation has stopped. The last verdict is stale. 127.0.0.1:# last evaluated delay 1
     1h 0m #s ago. Its drift metrics have not changed since.
 ModelObservationsDropped: Drift monitoring loses rows. About # rows of delay 1 were predicted in the last 5m but

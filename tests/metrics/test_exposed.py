@@ -10,6 +10,7 @@ from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 from driftgauge.metrics.series import BIN_ROWS, PREDICTIONS, REFERENCE_RATIO, monitor_series
 from driftgauge.metrics.server_series import CALLER_LIMITS, ERROR_BUDGET, LOG_GAUGES, PROCESS
@@ -166,8 +167,9 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
+    of_settings = (*STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES)
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]
-    assert {gauge.name for gauge in of_others if gauge not in (*STREAM_GAUGES, *SIZE_GAUGES)} - set(off.ours) == {
+    assert {gauge.name for gauge in of_others if gauge not in of_settings} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
         "model_evaluation_age_threshold_seconds",
         "model_evaluation_duration_seconds",

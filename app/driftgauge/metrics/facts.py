@@ -24,11 +24,13 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of latency and of the age of an evaluation; see the settings of similar names."""
+    """Limits of latency, of the age of an evaluation and of outliers; see the settings of similar names."""
 
     latency_seconds: tuple[float, float]
     """For warning and critical."""
     evaluation_age_seconds: float
+    outlier_ratio: float = math.nan
+    """Share of outliers; NaN where they are not watched."""
 
 
 @dataclass(frozen=True)

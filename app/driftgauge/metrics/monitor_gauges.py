@@ -14,6 +14,7 @@ from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
 from driftgauge.metrics.monitor_gauge import MonitorGauge
+from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.size_gauges import SIZE_GAUGES
@@ -168,5 +169,6 @@ MONITOR_GAUGES: Final = (
     *ROLLING_GAUGES,
     *INGEST_GAUGES,
     *STREAM_GAUGES,
+    *OUTLIER_GAUGES,
     *SIZE_GAUGES,
 )

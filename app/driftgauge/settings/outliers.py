@@ -13,3 +13,10 @@ class OutlierSettings(BaseModel):
         description="Say in every answer whether the row is an outlier (`is_outlier`, `outlier_score`), and watch the "
         "share of outliers as a column. Bundles and baselines of earlier versions have to be built again.",
     )
+    outlier_threshold_ratio: float = Field(
+        0.2,
+        gt=0.0,
+        le=1.0,
+        description="Share of outliers in a sliding window above which `ModelOutlierRatioHigh` is raised. `1` turns it "
+        "off. Needs `outliers`.",
+    )

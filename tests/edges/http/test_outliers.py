@@ -12,6 +12,7 @@ from driftgauge.errors import SettingsError
 
 from tests.conftest import ExampleOf
 from tests.examples import Example
+from tests.html_pages import Tree
 from tests.served import Served, served
 
 
@@ -59,7 +60,7 @@ def test_without_the_setting_answers_are_as_before(binary: Example) -> None:
             answer.pop("latency_ms")
         assert answers[0] == answers[1]
         assert set(answers[0]["predictions"][0]) == {"prediction_id", "prediction", "score"}
-        assert "prediction_outlier" not in new.status()
+        assert {"prediction_outlier", "outliers"}.isdisjoint(new.status())
         assert {name for name, _ in new.metrics()} == {name for name, _ in old.metrics()}
 
 
@@ -98,6 +99,18 @@ def test_the_share_of_outliers_is_a_column_of_the_status_and_the_metrics(server:
     counted = server.metric("model_feature_bin_rows_total", feature_name="prediction_outlier", bin="outlier")
     assert counted == 2 * flagged >= 20
     assert "prediction_outlier" in server.client.get("/", headers={"accept": "text/html"}).text
+
+
+def test_a_high_share_of_outliers_is_in_the_status_the_metrics_and_the_page(binary: Example) -> None:
+    with served(binary, outliers=True, outlier_threshold_ratio=0.25, windows=(500, 1_000)) as server:
+        server.predict({"instances": [strange(binary)] * 200 + binary.rows(100) * 4})
+        status, flagged = server.status()["outliers"], server.metric("model_outlier_ratio", window="1000")
+        assert status["ratio"] == status["windows"]["1000"] == pytest.approx(flagged)
+        assert flagged == pytest.approx(1 / 3, abs=0.02)
+        assert (status["threshold"], status["is_high"], status["window"]) == (0.25, True, "1000")
+        assert server.metric("model_outlier_threshold_ratio") == 0.25
+        assert server.metric("model_outlier_reference_ratio") == pytest.approx(status["reference_ratio"])
+        assert "limit is 25" in Tree(server.client.get("/", headers={"accept": "text/html"}).text).words
 
 
 def test_many_outliers_are_drift(binary: Example) -> None:

@@ -15,6 +15,7 @@ from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.ingestion import ingestion_alerts
+from driftgauge.alerting.alerts.outliers import outlier_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
 from driftgauge.alerting.alerts.quality import quality_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
@@ -33,7 +34,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     groups: dict[str, Iterable[Alert]] = {
         "driftgauge-server": server_alerts(options),
         "driftgauge-drift": drift_alerts(options),
-        "driftgauge-data": [*data_alerts(options), *quality_alerts(options)],
+        "driftgauge-data": [*data_alerts(options), *quality_alerts(options), *outlier_alerts(options)],
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
+from driftgauge.alerting.alerts.shares import above_limit
 from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
@@ -47,22 +48,7 @@ def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _expr(options: MonitoringOptions, metric: str, severity: Limit) -> str:
-    """Return where a ratio is above its limit, in windows with enough rows.
-
-    Time windows require none: they have few rows or many, and no alert rests on them.
-    """
-    scope, window = Scope(options.by), options.window
-    limit = f'last_over_time({metric}_threshold{{severity="{severity}"}}[{window}])'
-    rows = f"min_over_time(model_window_rows[{window}]) >= last_over_time(model_window_required_rows[{window}])"
-    # The limit is aggregated, for a replaced server's old series are in the range beside the new ones.
-    return (
-        f"max by ({scope.feature()}) (\n"
-        f"  min_over_time({metric}[{window}])\n"
-        f"  > on ({scope.feature('instance')}) group_left () max by ({scope.feature('instance')}) ({limit})\n"
-        f"  and on ({scope.model('instance', 'window')}) {rows}\n"
-        f"  {scope.answering(window)}\n"
-        f")"
-    )
+    return above_limit(metric, f'{metric}_threshold{{severity="{severity}"}}', options, Scope(options.by).feature)
 
 
 def _limit(options: MonitoringOptions, metric: str, severity: Limit) -> str:

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.novelty.share import OutlierShare, outlier_share
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.news import News
@@ -19,6 +20,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
+from driftgauge.edges.formats.outliers import outliers_json
 from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.formats.quality import quality_json
 from driftgauge.edges.formats.references import references_json
@@ -57,6 +59,7 @@ class Sections:
     outcomes: Mapping[str, Any] = field(default_factory=dict)
     log: Mapping[str, Any] | None = None
     """How predictions are logged."""
+    outliers: OutlierShare | None = None
 
 
 NOTHING: Final = Sections()
@@ -98,6 +101,7 @@ async def status(request: Request) -> Response:
             labels=labels_json(labels_of(facts)),
             outcomes=outcomes_of(model),
             log=log_json(log, facts),
+            outliers=outlier_share(monitor.last.report, model.limits.outlier_ratio),
         )
         return large_json(drift_status(monitor, problems, state, monitoring.clock(), selection, sections), small=small)
 
@@ -157,6 +161,7 @@ def drift_status(
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
         "quality": quality_json(monitor.last.quality),
+        **({} if beside.outliers is None else {"outliers": outliers_json(beside.outliers)}),
         "release": release_json(beside.release),
         "performance": performance_json(beside.performance),
         "ingestion": beside.ingestion,

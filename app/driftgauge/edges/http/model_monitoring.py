@@ -334,11 +334,12 @@ class ModelMonitoring:
 
     @property
     def limits(self) -> Limits:
-        """Thresholds of latency and of an evaluation's age."""
+        """Thresholds of latency, of an evaluation's age and of outliers."""
         settings = self.settings
         return Limits(
             latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
             evaluation_age_seconds=settings.evaluation_stale_seconds,
+            outlier_ratio=settings.outlier_threshold_ratio,
         )
 
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.novelty.share import outlier_share
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
 from driftgauge.edges.http.ingestion_status import ingestion_of
@@ -147,6 +148,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         ),
         estimated=last.estimated,
         quality=last.quality,
+        outliers=outlier_share(last.report, limits.outlier_ratio),
         performance=model.performance,
         rolling=facts.rolling,
         cohorts=[] if query.features else await cohorts_of(model),

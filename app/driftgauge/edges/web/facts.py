@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.novelty.share import OutlierShare
 from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
@@ -168,6 +169,8 @@ class PageFacts:
     """The main window against the rolling reference; None without one."""
     quality: QualityReport | None = None
     """What the windows say of constraints; None without them."""
+    outliers: OutlierShare | None = None
+    """The share of outliers; None if they are not watched."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     releases: ReleasesFacts | None = None

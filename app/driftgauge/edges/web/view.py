@@ -22,6 +22,7 @@ from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.ingestion import ingestion_list
 from driftgauge.edges.web.log_line import log_line
 from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
+from driftgauge.edges.web.outliers import OutliersView, outliers_view
 from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.quality import QualityView, quality_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
@@ -111,6 +112,7 @@ class PageView:
     estimated: EstimatedView | None
     performance: PerformanceView | None
     quality: QualityView | None
+    outliers: OutliersView | None
     references: ReferencesView | None
     cohorts: CohortsView | None
     """Performance over time."""
@@ -165,6 +167,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
         quality=quality_view(facts.quality) if is_overview else None,
+        outliers=outliers_view(facts.outliers) if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,

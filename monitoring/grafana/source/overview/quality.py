@@ -34,6 +34,14 @@ def quality() -> list[AnyPanel]:
             Query(_violated(), "{{feature_name}} {{constraint}}"), one, width=12, height=7, many=True,
             empty="no constraints are checked",
         ),
+        lines(
+            Text("Outliers", "Share of rows that are unlike the reference, in the sliding window with the most, beside "
+                 "the share in the reference and the limit of the settings. Bad: above the limit.", RATIO),
+            Query(f"max(model_outlier_ratio{{{MODEL_IS}}} {SLIDING})", "outliers"),
+            Query(f"max(model_outlier_reference_ratio{{{MODEL_IS}}})", "reference"),
+            Query(f"max(model_outlier_threshold_ratio{{{MODEL_IS}}})", "limit"), width=24, height=7,
+            empty="outliers are not watched (setting outliers)",
+        ),
     ]  # fmt: skip
 
 

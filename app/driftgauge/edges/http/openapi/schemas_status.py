@@ -13,6 +13,7 @@ from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
+from driftgauge.edges.http.openapi.schemas_outliers import Outliers
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
 from driftgauge.edges.http.openapi.schemas_quality import Quality
 from driftgauge.edges.http.openapi.schemas_references import References
@@ -217,6 +218,7 @@ class DriftStatus(Documented):
     prediction_outlier: ColumnSummary | Column | None = None
     estimated_performance: EstimatedPerformance
     quality: Quality | None = Field(description="Violated constraints; null without `constraints.yaml`.")
+    outliers: Outliers | None = Field(None, description="Absent unless the settings have `outliers`.")
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
     ingestion: IngestionSummary | None = Field(
