@@ -13,15 +13,17 @@ import orjson
 import pytest
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.edges.formats.ingest.bentoml import BentomlDecoder
+from driftgauge.edges.formats.ingest.cloud_events import CloudEventDecoder
 from driftgauge.edges.formats.ingest.decoder import PART_RECORDS, Decoder, ModelReading
 from driftgauge.edges.formats.ingest.fluent_bit import FluentBitDecoder
 from driftgauge.edges.formats.ingest.numpy_text import read_array, read_rows
 from driftgauge.edges.formats.ingest.own import OwnDecoder
+from driftgauge.edges.formats.ingest.row_ids import row_id, row_ids
 from driftgauge.edges.formats.ingest.sagemaker import SagemakerDecoder
 from driftgauge.edges.formats.ingest.times import EventTimes
 from driftgauge.edges.formats.ingest.uniform import fields_of
-from driftgauge.errors import Refused
-from driftgauge.ingestion.records import Decoded
+from driftgauge.errors import Reason, Refused
+from driftgauge.ingestion.records import Decoded, HalfEvent, Pair
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,6 +214,52 @@ def test_usual_captures_of_sagemaker_have_a_short_way() -> None:
     assert rows is not None
     assert (rows.features, rows.ids) == ([[0, 2, 3], [1, 2, 3], [2, 2, 3]], ["e0", "e1", "e2"])
     same_both_ways(SagemakerDecoder, [*records, {"groundTruthData": {"data": "1", "encoding": "CSV"}, **records[0]}])
+
+
+class PairsOneByOne(CloudEventDecoder):
+    """Has no short way for pairs."""
+
+    def _joined(self, pairs: Sequence[Pair]) -> None:
+        raise Refused(Reason.UNKNOWN_SHAPE, "one by one")
+
+
+def tensor(values: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    flat = [value for row in values for value in row]
+    return {"name": "f", "shape": [len(values), 3], "datatype": "FP64", "data": flat}
+
+
+REQUESTS = st.lists(ROWS, min_size=1, max_size=3).flatmap(
+    lambda rows: st.sampled_from([{"instances": rows}, {"inputs": [tensor(rows)]}, {"instances": []}, {"rows": rows}])
+)
+RESPONSES = st.lists(NUMBERS | ODD, min_size=1, max_size=3).map(lambda found: {"predictions": found})
+IDS = st.sampled_from(["a", "b", "a" * 126, "a" * 128, "a\n", ""])
+AT = st.sampled_from([1.0, float("nan")])
+
+
+@given(st.lists(st.tuples(IDS, AT, AT, REQUESTS, RESPONSES), max_size=4))
+def test_pairs_are_the_same_one_by_one(pairs: Sequence[tuple[str, float, float, Any, Any]]) -> None:
+    halves = [
+        (HalfEvent(id_, True, at, request), HalfEvent(id_, False, later, response))
+        for id_, at, later, request, response in pairs
+    ]
+    model = ModelReading(NUMERIC, UTC)
+    assert content(CloudEventDecoder(model).joined(halves)) == content(PairsOneByOne(model).joined(halves))
+
+
+def test_pairs_of_a_class_are_the_same_one_by_one() -> None:
+    model = ModelReading(small_baseline(), UTC, ("stays", "leaves"))
+    rows = {"instances": [[41.5, 1, "south"], [39, 0, None]]}
+    halves = [
+        (HalfEvent(id_, True, 1.0, rows), HalfEvent(id_, False, 2.0, {"predictions": ["stays", "leaves"]}))
+        for id_ in ("a", "b")
+    ]
+    found = CloudEventDecoder(model).joined(halves)
+    assert content(found) == content(PairsOneByOne(model).joined(halves))
+
+
+@given(IDS, st.integers(1, 12))
+def test_ids_of_all_rows_are_those_of_each(id_: str, rows: int) -> None:
+    assert row_ids(id_, rows) == [row_id(id_, row, rows) for row in range(rows)]
 
 
 def test_a_bad_record_costs_none_of_the_others_in_any_part() -> None:

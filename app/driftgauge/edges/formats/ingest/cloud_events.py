@@ -6,18 +6,21 @@ import binascii
 import math
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
+
+import numpy as np
 
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
-from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.gather import Gathered, classes_of
 from driftgauge.edges.formats.ingest.keys import Keys, PlacedKeys, key_of_event, key_of_row
-from driftgauge.edges.formats.ingest.payloads import AnswerRows, RequestRows
+from driftgauge.edges.formats.ingest.payloads import AnswerRows, Output, RequestRows
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, content_of
-from driftgauge.edges.formats.ingest.row_ids import row_id
+from driftgauge.edges.formats.ingest.row_ids import row_id, row_ids
 from driftgauge.edges.formats.ingest.seldon_feedback import FEEDBACK, SeldonFeedback
 from driftgauge.errors import Reason, Refused
-from driftgauge.ingestion.records import Decoded, HalfEvent, Pair
+from driftgauge.ingestion.records import Decoded, HalfEvent, IngestedRows, Pair
 
 LONGEST_ID: Final = 512
 """Characters of an event's id, which is kept until the other half arrives."""
@@ -74,6 +77,8 @@ class CloudEventDecoder(Decoder):
 
     def joined(self, pairs: Sequence[Pair]) -> Decoded:
         """Return the rows of requests and their responses; the position of a refused record is that of its pair."""
+        with suppress(Refused):
+            return Decoded(self._joined(pairs), [], [], [])
         batch = Gathered()
         for position, (request, response) in enumerate(pairs):
             try:
@@ -93,6 +98,29 @@ class CloudEventDecoder(Decoder):
         if not isinstance(id_, str) or not id_:
             return keys.at(position)
         return keys.known(position, f"{content.get('type')} {id_}", key_of_event)
+
+    def _joined(self, pairs: Sequence[Pair]) -> IngestedRows | None:
+        """Return the rows of all pairs at once; Refused if one of them is to be."""
+        features: list[list[Any]] = []
+        outputs: list[Output] = []
+        times: list[float] = []
+        ids: list[str] = []
+        keys: list[bytes] = []
+        positions: list[int] = []
+        for position, (request, response) in enumerate(pairs):
+            rows = self._requests.of(request.content)
+            count, key = len(rows), key_of_event(request.id)
+            features += rows
+            outputs += self._answers.of(response.content, count)
+            times += [response.at if math.isnan(request.at) else request.at] * count
+            ids += row_ids(request.id, count)
+            keys += [key_of_row(key, row) for row in range(count)]
+            positions += [position] * count
+        if not features:
+            return None
+        scores, named = zip(*outputs, strict=True)
+        columns = self.model.reader.lists(features, scores, named)
+        return IngestedRows(columns, np.array(times), ids, keys, classes_of(named, self.model.outputs.label), positions)
 
     def _add_pair(self, request: HalfEvent, response: HalfEvent, position: int, batch: Gathered) -> None:
         """Add the rows of a request and its response; raises Refused before the first."""
