@@ -17,8 +17,8 @@ from driftgauge.drift.verdict.policy import (
     ColumnPolicy,
     Pair,
     Statistic,
-    is_out_of_reach,
     is_rising,
+    pair_problem,
 )
 from driftgauge.errors import SettingsError
 from driftgauge.settings.statistics import OTHERS
@@ -64,8 +64,8 @@ class FeatureThresholds(BaseModel):
     @field_validator(*BOUNDED)
     @classmethod
     def _in_reach(cls, value: Pair | None, info: ValidationInfo) -> Pair | None:
-        if value is not None and is_out_of_reach(info.field_name or "", value):
-            raise ValueError(f"{_spelled(value)} cannot be reached: both must be below 1")
+        if value is not None and (problem := pair_problem(info.field_name or "", value)):
+            raise ValueError(f"{_spelled(value)} {problem}")
         return value
 
     @field_validator("missing", "unseen")

@@ -14,8 +14,7 @@ from driftgauge.drift.verdict.policy import (
     Pair,
     Policy,
     Statistic,
-    is_out_of_reach,
-    is_rising,
+    pair_problem,
 )
 from driftgauge.settings.values import LOWER_CASE
 
@@ -60,8 +59,6 @@ class StatisticSettings(BaseModel):
         for name, pair in value.items():
             if name == "psi":
                 raise ValueError("psi: its thresholds are psi_threshold_warning and psi_threshold_critical")
-            if not is_rising(pair):
-                raise ValueError(f"{name}: {pair[0]:g}:{pair[1]:g} must be above 0, the second not below the first")
-            if is_out_of_reach(name, pair):
-                raise ValueError(f"{name}: {pair[0]:g}:{pair[1]:g} cannot be reached: both must be below 1")
+            if problem := pair_problem(name, pair):
+                raise ValueError(f"{name}: {pair[0]:g}:{pair[1]:g} {problem}")
         return value

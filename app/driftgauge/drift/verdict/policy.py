@@ -12,6 +12,7 @@ import numpy as np
 from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.windows.time_spans import DAY_SECONDS, TimeSpan
+from driftgauge.errors import SettingsError
 
 if TYPE_CHECKING:  # settings need the defaults alone, without what computes evidence
     from driftgauge.drift.evidence.detector import Detector
@@ -34,9 +35,11 @@ BOUNDED: Final[tuple[Statistic, ...]] = ("ks", "js", "chi2")
 """Those that are at most 1."""
 
 
-def is_out_of_reach(statistic: str, pair: Pair) -> bool:
-    """Return whether a statistic, of which noise is subtracted, never reaches one of two thresholds."""
-    return statistic in BOUNDED and pair[1] >= 1.0
+def pair_problem(statistic: str, pair: Pair) -> str:
+    """Return why a statistic, of which noise is subtracted, cannot have two thresholds; empty if it can."""
+    if not is_rising(pair):
+        return "must be above 0, the second not below the first"
+    return "cannot be reached: both must be below 1" if statistic in BOUNDED and pair[1] >= 1.0 else ""
 
 
 def is_rising(pair: Pair) -> bool:
@@ -96,6 +99,13 @@ class Policy:
     """Thresholds of other statistics than PSI, where they are not `SIZE_THRESHOLDS`."""
     drift_share: float | None = None
     """Share of the features that must have drifted for the model to have drifted; None if one column is enough."""
+
+    def __post_init__(self) -> None:
+        owners = {"": self.size_thresholds, **{f"{name}: ": own.size_thresholds for name, own in self.columns.items()}}
+        for owner, pairs in owners.items():
+            for statistic, pair in pairs.items():
+                if problem := pair_problem(statistic, pair):
+                    raise SettingsError(f"{owner}{statistic}: {pair[0]:g}:{pair[1]:g} {problem}")
 
     def column(self, name: str) -> ColumnPolicy:
         """Return what is different for a column."""
