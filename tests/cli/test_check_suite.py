@@ -188,3 +188,33 @@ def test_performance_is_of_the_named_columns(check: Command) -> None:
     ran = check(*arguments)
     assert ran.code == 1
     assert "the classes are no, yes: name the positive one (--positive CLASS)" in ran.out
+
+
+def test_mistakes_of_a_suite_and_what_does_not_fit_the_table_are_listed_at_once(check: Command) -> None:
+    Path("suite.yaml").write_text(
+        "label: truht\nassertions:\n  - rowz >= 1\n  - missing(agee) < 1\n  - assert: rows >= 1\n    sverity: warning\n"
+    )
+    ran = check("usual.parquet", "--suite", "suite.yaml", *asserting("psi(age) < 1", "accuracyy > 0.5"))
+    assert (ran.code, ran.out) == (2, "")
+    places = (
+        "suite.yaml:3: rowz",
+        "suite.yaml:6: ",
+        "accuracyy > 0.5: ",
+        "truht;",
+        "suite.yaml:4: missing(agee)",
+        "psi(age)",
+    )
+    for line, place in zip(ran.err.splitlines(), places, strict=True):
+        assert place in line
+
+
+def test_a_suite_of_mistakes_alone_lists_them(check: Command) -> None:
+    ran = check("usual.parquet", *asserting("rowz >= 1", "mising(age) < 1"))
+    assert (ran.code, len(ran.err.splitlines())) == (2, 2)
+
+
+def test_a_table_that_cannot_be_read_hides_no_mistake(check: Command) -> None:
+    ran = check("absent.parquet", *asserting("rowz >= 1", "rows >= 1"))
+    assert ran.code == 2
+    mistake, table = ran.err.splitlines()
+    assert ("rowz" in mistake, "absent.parquet" in table) == (True, True)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -59,18 +59,23 @@ class AssertionOptions:
 
     @property
     def suite(self) -> Suite | None:
-        """The suite; None if nothing is asserted. SuiteError for one that cannot be used."""
+        """The suite, with what cannot be read of it; None if nothing is asserted. SuiteError if nothing can be read."""
         files = [Path(name) for name in self.suites]
         if not self.assertions and not files:
             return None
-        return suite(
-            *files,
-            *(f"{text} " for text in self.assertions),  # never the name of a file
-            label=self.label,
-            prediction=self.prediction,
-            score=self.score,
-            positive=self.positive,
-        )
+        try:
+            return suite(
+                *files,
+                *(f"{text} " for text in self.assertions),  # never the name of a file
+                label=self.label,
+                prediction=self.prediction,
+                score=self.score,
+                positive=self.positive,
+            )
+        except SuiteError as error:
+            if error.readable is None:
+                raise
+            return replace(error.readable, problems=error.problems)
 
     def wants_annotations(self, environment: Mapping[str, str]) -> bool:
         """Return whether failed assertions are printed for GitHub."""

@@ -12,6 +12,7 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.table import check
 from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.errors import TableError
 from sklearn import metrics
 
@@ -40,6 +41,23 @@ def test_the_verdict_of_the_comparison_can_be_asserted() -> None:
         usual_frame(2_000), small_baseline()
     )
     assert usual.passed, usual
+
+
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [
+        (CheckOptions(base=Policy(columns={"age": ColumnPolicy(alert=False)})), 0.0),
+        (CheckOptions(drift_share=0.9), 0.25),
+    ],
+)
+def test_drift_for_information_alone_does_not_count_but_for_the_share_that_it_has(
+    options: CheckOptions, share: float
+) -> None:
+    texts = ("drifted(age) == 0", "drifted_columns == 0", f"drift_share == {share}")
+    report = suite(*texts).run(usual_frame(2_000, age=55.0), small_baseline(), options)
+    assert report.passed, report
+    assert report.comparison is not None
+    assert report.comparison.to_dict()["features"]["age"]["severity"] == "info"
 
 
 def test_a_statistic_that_a_column_does_not_have_is_unknown() -> None:

@@ -22,6 +22,7 @@ from driftgauge.drift.statistics.significance import FEWEST_ROWS
 from driftgauge.drift.verdict.column_statistics import BY_NAME
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.rule import REPORTED_ROWS, Status
+from driftgauge.errors import TableError
 from driftgauge.tables.memory import open_table
 from driftgauge.tables.stream import TableSource
 
@@ -42,8 +43,8 @@ def run_suite(
     read.
     """
     options = options or CheckOptions()
-    opened = [open_table(table, options.bytes_at_once) for table in tables]
-    problems = list(_problems(suite, opened, reference, options))
+    opened = _opened(suite, tables, options.bytes_at_once)
+    problems = [*suite.problems, *_problems(suite, opened, reference, options)]
     if problems:
         raise SuiteError(problems)
     reader = _reader(suite, opened, options)
@@ -61,6 +62,16 @@ def run_suite(
         verdicts = dict(zip(names, comparison.windows, strict=True))
     outcomes = [outcome for window in measured for outcome in _outcomes(suite, window, verdicts.get(window.name))]
     return SuiteReport(tuple(outcomes), suite.name, comparison, is_history)
+
+
+def _opened(suite: Suite, tables: Sequence[Any], bytes_at_once: int) -> list[TableSource]:
+    """Open the tables; TableError for an unreadable one, SuiteError if the suite cannot be used either."""
+    try:
+        return [open_table(table, bytes_at_once) for table in tables]
+    except TableError as error:
+        if suite.problems:
+            raise SuiteError([*suite.problems, str(error)]) from error
+        raise
 
 
 # ---------------------------------------------------------------- what does not fit
@@ -182,9 +193,12 @@ def _compared(one: Assertion, verdict: WindowVerdict | None) -> Measured:
     report, name = verdict.report, one.function.name
     if name == "violated_constraints":
         return NO_CONSTRAINTS if verdict.quality is None else Measured(verdict.quality.alerting)
-    drifted = [column.name for column in report.verdicts if column.status is Status.DRIFT_DETECTED]
-    if name in ("drifted_columns", "drift_share"):
-        return Measured(len(drifted) / (len(report.verdicts) if name == "drift_share" else 1))
+    drifting = [column for column in report.verdicts if column.status is Status.DRIFT_DETECTED]
+    if name == "drift_share":  # also where the settings' own drift_share limits the severity
+        return Measured(sum(report.policy.column(own.name).alert for own in drifting) / len(report.verdicts))
+    drifted = [column.name for column in drifting if column.severity != "info"]
+    if name == "drifted_columns":
+        return Measured(float(len(drifted)))
     column = str(one.arguments[0])
     index = next(i for i, own in enumerate(report.verdicts) if own.name == column)
     if name == "drifted":

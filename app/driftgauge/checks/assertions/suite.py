@@ -26,9 +26,11 @@ SUITE_FILES: Final = (".yaml", ".yml")
 class SuiteError(CheckError):
     """A suite cannot be used; the message has a line for each problem and says what to do."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], readable: Suite | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems: Final = tuple(problems)
+        self.readable: Final = readable
+        """The assertions that can be read; None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Suite:
     """The name of the suite, which JUnit's files show."""
     truth: TruthColumns = field(default_factory=TruthColumns)
     """The columns of the truth and the predictions."""
+    problems: tuple[str, ...] = ()
+    """What could not be read of it: a run is refused with this, and with what does not fit the tables."""
 
     def run(
         self, table: Any, baseline: Any = None, options: CheckOptions | None = None, *, now: float | None = None
@@ -132,8 +136,9 @@ def suite(
             suites.append(read_suite(Path(one)) if is_file else Suite((assertion_of(str(one)),), ""))
         except SuiteError as error:
             problems += error.problems
+            suites += [] if error.readable is None else [error.readable]
     if problems:
-        raise SuiteError(problems)
+        raise SuiteError(problems, combined(suites, given) if any(own.assertions for own in suites) else None)
     return combined(suites, given)
 
 

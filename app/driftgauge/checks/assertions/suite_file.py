@@ -53,14 +53,15 @@ class _Reader:
         if not isinstance(root, yaml.MappingNode):
             self._problem(root, "write a mapping with a list of assertions: `assertions:`")
             raise SuiteError(self._problems)
-        found = self._mapping(root, KEYS)
-        texts = {key: self._text(node, key) for key, node in found.items() if key != "assertions"}
-        assertions = tuple(self._assertions(found.get("assertions"), root))
-        if self._problems:
-            raise SuiteError(self._problems)
+        nodes = self._mapping(root, KEYS)
+        texts = {key: self._text(node, key) for key, node in nodes.items() if key != "assertions"}
+        assertions = tuple(self._assertions(nodes.get("assertions"), root))
         known = {key: text.value for key, text in texts.items() if text is not None}
         truth = TruthColumns(**{key: known[key] for key in TRUTH if key in known})
-        return Suite(assertions, known.get("name", self._path.stem), truth)
+        found = Suite(assertions, known.get("name", self._path.stem), truth)
+        if self._problems:
+            raise SuiteError(self._problems, found)
+        return found
 
     def _assertions(self, node: yaml.Node | None, root: yaml.Node) -> Iterator[Assertion]:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
