@@ -8,7 +8,12 @@ from driftgauge.predictions.label_store import LabelFacts
 KNOWN = Known(
     LabelFacts(3, 12.5),
     {"revenue": 7.0},
-    {"revenue": {"1": OutcomeSums(2, 3.0, 5.0, 4), "2": OutcomeSums(1, 1.0, 1.0, 1)}},
+    {
+        "revenue": {
+            "1": [OutcomeSums(1, 1.0, 1.0, 3), OutcomeSums(1, 2.0, 4.0, 1)],
+            "2": [OutcomeSums(), OutcomeSums(1, 1.0, 1.0, 1)],
+        }
+    },
 )
 
 

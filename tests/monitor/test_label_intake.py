@@ -237,7 +237,7 @@ class SlowSums(LabelStore):
         super().__init__(parts.log.engine, parts.version)
         self.began, self.go = threading.Event(), threading.Event()
 
-    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, OutcomeSums]:
+    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, list[OutcomeSums]]:
         self.began.set()
         assert self.go.wait(20.0)
         return super().outcome_sums(outcome, begin, end)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 
 import pytest
-from driftgauge.drift.performance.outcomes import OutcomeSums
+from driftgauge.drift.performance.outcomes import STRETCHES, OutcomeSums, Stretches
 from driftgauge.predictions import label_store
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.label_store import LabelStore
@@ -208,13 +210,29 @@ def test_nothing_given_is_nothing_done(store: PredictionStore) -> None:
     assert truth.facts().last_received is None
 
 
+def whole(versions: Mapping[str, Stretches]) -> dict[str, OutcomeSums]:
+    return {version: reduce(add, stretches) for version, stretches in versions.items()}
+
+
 def test_outcomes_of_a_span_of_time_are_summed_up(store: PredictionStore) -> None:
     truth = opened(store, ["a", "b", "c", "d"])
     truth.add([*labels(["a"], 2.0, "revenue"), *labels(["b", "d"], 3.0, "revenue"), *labels(["a"])], AT)
     begin = NOW / 1e6
-    assert truth.outcome_sums("revenue", begin, begin + 0.003) == {"1": OutcomeSums(2, 5.0, 13.0, 3)}
-    assert truth.outcome_sums("revenue", *ALL) == {"1": OutcomeSums(3, 8.0, 22.0, 4)}
-    assert truth.outcome_sums("click", *ALL) == {"1": OutcomeSums(predictions=4)}
+    assert whole(truth.outcome_sums("revenue", begin, begin + 0.003)) == {"1": OutcomeSums(2, 5.0, 13.0, 3)}
+    assert whole(truth.outcome_sums("revenue", *ALL)) == {"1": OutcomeSums(3, 8.0, 22.0, 4)}
+    assert whole(truth.outcome_sums("click", *ALL)) == {"1": OutcomeSums(predictions=4)}
+
+
+def test_outcomes_are_summed_up_by_the_stretches_of_their_time(store: PredictionStore) -> None:
+    truth = opened(store, ["a", "b", "c", "d"])  # a millisecond apart
+    truth.add(labels(["a", "d"], 2.0, "revenue"), AT)
+    begin = NOW / 1e6
+    (found,) = truth.outcome_sums("revenue", begin, begin + STRETCHES / 1e3).values()
+    filled = [OutcomeSums(1, 2.0, 4.0, 1), *[OutcomeSums(predictions=1)] * 2, OutcomeSums(1, 2.0, 4.0, 1)]
+    assert found == [*filled, *[OutcomeSums()] * (STRETCHES - 4)]
+    (ending,) = truth.outcome_sums("revenue", begin - (STRETCHES - 4) / 1e3, begin + 0.004).values()
+    assert ending == [*[OutcomeSums()] * (STRETCHES - 4), *filled]
+    assert whole(truth.outcome_sums("revenue", begin, begin + 3e-6)) == {"1": OutcomeSums(1, 2.0, 4.0, 1)}
 
 
 def test_outcomes_are_summed_up_by_the_version_that_predicted(store: PredictionStore) -> None:
@@ -223,4 +241,5 @@ def test_outcomes_are_summed_up_by_the_version_that_predicted(store: PredictionS
     store.write([rows(later, ["c"])])
     truth = LabelStore(store.engine, later)
     truth.add(labels(["a", "c"], 2.0, "revenue"), AT)
-    assert truth.outcome_sums("revenue", *ALL) == {"1": OutcomeSums(1, 2.0, 4.0, 2), "2": OutcomeSums(1, 2.0, 4.0, 1)}
+    found = whole(truth.outcome_sums("revenue", *ALL))
+    assert found == {"1": OutcomeSums(1, 2.0, 4.0, 2), "2": OutcomeSums(1, 2.0, 4.0, 1)}

@@ -65,13 +65,21 @@ _OUTCOME_GAUGES: Final = (
     ),
     _of_outcomes(
         "model_outcome_mean_lower",
-        f"Lower end of the 95 % interval of a business outcome's mean. {_MATURE}",
+        f"Lower end of the 95 % interval of a business outcome's mean, in which `model_outcome_tau` predictions count "
+        f"as one. {_MATURE}",
         lambda report: report.estimate.lower,
     ),
     _of_outcomes(
         "model_outcome_mean_upper",
-        f"Upper end of the 95 % interval of a business outcome's mean. {_MATURE}",
+        f"Upper end of the 95 % interval of a business outcome's mean, in which `model_outcome_tau` predictions count "
+        f"as one. {_MATURE}",
         lambda report: report.estimate.upper,
+    ),
+    _of_outcomes(
+        "model_outcome_tau",
+        "Autocorrelation time of a business outcome: predictions that carry the information of one independent "
+        f"prediction; 1 where it is not known. {_MATURE}",
+        lambda report: report.tau,
     ),
     _of_outcomes(
         "model_outcome_rows", f"Predictions that a business outcome's mean is of. {_MATURE}", lambda report: report.rows

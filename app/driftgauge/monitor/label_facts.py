@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Final
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.shared_text import LOCK_SECONDS, SharedText
-from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, OutcomeSums, judge_versions
+from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, OutcomeSums, Stretches, judge_versions
 from driftgauge.predictions.label_store import LabelFacts
 
-Sums = Mapping[str, Mapping[str, OutcomeSums]]
-"""Sums of each outcome by the version that predicted."""
+Sums = Mapping[str, Mapping[str, Stretches]]
+"""Sums of each outcome by the version that predicted and the stretches of the window."""
 NO_FACTS: Final = LabelFacts(waiting=0, last_received=None)
 
 
@@ -30,7 +30,12 @@ class Known:
     @property
     def text(self) -> str:
         """The same as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        sums = {
+            name: {version: [astuple(stretch) for stretch in own] for version, own in versions.items()}
+            for name, versions in self.sums.items()
+        }
+        content = {"facts": asdict(self.facts), "claimed": dict(self.claimed), "sums": sums}
+        return json.dumps(content, separators=(",", ":"))
 
 
 def known_of(text: str) -> Known:
@@ -38,7 +43,7 @@ def known_of(text: str) -> Known:
     try:
         content: Any = json.loads(text)
         sums = {
-            str(name): {str(version): OutcomeSums(**own) for version, own in versions.items()}
+            str(name): {str(version): [OutcomeSums(*stretch) for stretch in own] for version, own in versions.items()}
             for name, versions in content["sums"].items()
         }
         claimed = {str(name): float(at) for name, at in content["claimed"].items()}

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, update
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.performance.outcomes import OutcomeSums
+from driftgauge.drift.performance.outcomes import STRETCHES, OutcomeSums
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.generations import is_replaced
 from driftgauge.predictions.ids import is_sampled
@@ -190,31 +190,29 @@ class LabelStore:
         integers = [np.array(column, np.int64) for column in (seq, version, time, observed)]
         return LabelRows(integers[0], np.array(value, np.float64), *integers[1:])
 
-    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, OutcomeSums]:
+    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, list[OutcomeSums]]:
         """Return the sums of an outcome of predictions made from `begin` to `end`, by their model version.
 
-        Times are seconds since 1970.
+        Times are seconds since 1970. Each version has the sums of `STRETCHES` stretches of equal time.
         """
         since, until = _micro(begin), _micro(end)
         own, made, value = labels.c, predictions.c, labels.c.value
-        sums = select(own.version, func.count(), func.sum(value), func.sum(value * value)).where(
-            self._is(outcome), own.time >= since, own.time < until
-        )
-        counts = select(made.version, func.count()).where(
+        length = max(1, -(-(until - since) // STRETCHES))
+        sums = select(
+            own.version, (own.time - since) // length, func.count(), func.sum(value), func.sum(value * value)
+        ).where(self._is(outcome), own.time >= since, own.time < until)
+        counts = select(made.version, (made.time - since) // length, func.count()).where(
             made.model == self.model, made.time >= since, made.time < until
         )
         names = select(versions.c.version, versions.c.name).where(versions.c.model == self.model)
-        found: dict[int, OutcomeSums] = {}
         with reading(self._engine) as connection:
-            for version, predicted in connection.execute(counts.group_by(made.version)):
-                found[version] = OutcomeSums(predictions=predicted)
-            for version, rows, total, squares in connection.execute(sums.group_by(own.version)):
-                found[version] = found.get(version, OutcomeSums()) + OutcomeSums(rows, total, squares)
             known = {row.version: row.name for row in connection.execute(names)}
-        together: dict[str, OutcomeSums] = {}
-        for version, part in found.items():
-            together[known[version]] = together.get(known[version], OutcomeSums()) + part
-        return together
+            found: dict[str, list[OutcomeSums]] = {}
+            for version, stretch, predicted in connection.execute(counts.group_by(*list(counts.selected_columns)[:2])):
+                _add(found, known[version], stretch, OutcomeSums(predictions=predicted))
+            for version, stretch, *known_of in connection.execute(sums.group_by(*list(sums.selected_columns)[:2])):
+                _add(found, known[version], stretch, OutcomeSums(*known_of))
+        return found
 
     # ------------------------------------------------------------ parts
 
@@ -336,3 +334,8 @@ def _lag(stored: KnownLabel | None) -> float | None:
 
 def _micro(seconds: float) -> int:
     return round(seconds * MICROSECONDS)
+
+
+def _add(found: dict[str, list[OutcomeSums]], version: str, stretch: int, sums: OutcomeSums) -> None:
+    own = found.setdefault(version, [OutcomeSums()] * STRETCHES)
+    own[stretch] = own[stretch] + sums

@@ -11,7 +11,7 @@ from driftgauge.edges.web.outcomes import labels_list, outcome_rows
 from tests.html_pages import empty_report, page_of
 
 RULE = OutcomeRule("event", 86_400.0, limits=OutcomeLimits(below=(0.2, 0.1)))
-CLICKS = judge_versions({"1": OutcomeSums(80, 40.0, 40.0, 100), "2": OutcomeSums(100, 5.0, 5.0, 100)}, RULE)
+CLICKS = judge_versions({"1": [OutcomeSums(80, 40.0, 40.0, 100)], "2": [OutcomeSums(100, 5.0, 5.0, 100)]}, RULE)
 PARTS = {("click", "city", "north"): OutcomeSums(10, 1.0, 1.0, 20)}
 
 
@@ -33,7 +33,7 @@ def test_an_outcome_without_limits_and_rows_says_so() -> None:
     none = judge_versions({}, OutcomeRule("number", 3_600.0))
     (row,) = outcome_rows({"revenue": none}, {})
     assert (row.mean, row.covered, row.limits, row.title) == ("–", "–", "–", "Not enough rows")
-    some = judge_versions({"1": OutcomeSums(50, 100.0, 300.0, 50)}, OutcomeRule("number", 3_600.0))
+    some = judge_versions({"1": [OutcomeSums(50, 100.0, 300.0, 50)]}, OutcomeRule("number", 3_600.0))
     assert outcome_rows({"revenue": some}, {})[0].title == "No limits"
 
 

@@ -1,9 +1,14 @@
-"""Business outcomes of predictions: the rate of an event or the mean of a number, with its interval and verdict."""
+"""Business outcomes of predictions: the rate of an event or the mean of a number, with its interval and verdict.
+
+Outcomes of predictions that follow one another are often alike: a campaign, a busy hour, one customer. The interval is
+therefore that of fewer, independent predictions; `tau` of them count as one. `tau` comes from the outcome itself: from
+how much its mean varies between stretches of the window.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -19,6 +24,12 @@ OutcomeStatus = Literal["insufficient_data", "normal", "warning", "critical"]
 SEVERITIES: Final[tuple[OutcomeStatus, ...]] = ("normal", "warning", "critical")
 LEAST_ROWS: Final = 30
 """Outcomes below which there is no verdict: the interval of a mean needs about as many."""
+STRETCHES: Final = 32
+"""Stretches of equal time that a window is split into."""
+MERGED: Final = (1, 2, 4)
+"""Stretches that are taken together: what lasts longer than one shows between longer ones."""
+LEAST_STRETCHES: Final = 8
+"""Stretches with outcomes from which their variance is known well enough."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +64,49 @@ class OutcomeSums:
         return self.rows / self.predictions if self.predictions else math.nan
 
 
-def outcome_estimate(sums: OutcomeSums, kind: OutcomeKind) -> Estimate:
+Stretches = Sequence[OutcomeSums]
+"""The sums of an outcome by the stretches of its window, in order of time."""
+
+
+def autocorrelation_time(stretches: Stretches) -> float:
+    """Return how many predictions carry the information of one independent one; 1 where that is not known.
+
+    It is the variance of the mean by the means of stretches, over that of independent predictions: the largest for
+    stretches of several lengths. With outcomes in fewer than LEAST_STRETCHES stretches it is not known.
+
+    >>> autocorrelation_time([OutcomeSums(10, 10.0 * (n < 16), 10.0 * (n < 16), 10) for n in range(32)])
+    45.7...
+    """
+    rows, totals = (np.array([getattr(own, name) for own in stretches], np.float64) for name in ("rows", "total"))
+    count = float(rows.sum())
+    if count == 0.0:
+        return 1.0
+    mean = float(totals.sum()) / count
+    variance = sum(own.squares for own in stretches) / count - mean * mean
+    deviations = totals - mean * rows
+    largest = 1.0
+    for merged in MERGED:
+        starts = np.arange(0, len(rows), merged)
+        filled = np.add.reduceat(rows, starts) > 0.0
+        known = int(filled.sum())
+        if known >= LEAST_STRETCHES and variance > 0.0:
+            squares = float((np.add.reduceat(deviations, starts)[filled] ** 2).sum())
+            largest = max(largest, known / (known - 1) * squares / (count * variance))
+    return largest
+
+
+def outcome_estimate(sums: OutcomeSums, kind: OutcomeKind, tau: float = 1.0) -> Estimate:
     """Return the rate of an event with Wilson's interval, or the mean of a number with Student's.
+
+    The interval is that of `tau` times fewer predictions.
 
     >>> outcome_estimate(OutcomeSums(rows=10, total=9.0, squares=9.0, predictions=10), "event")
     Estimate(value=0.9, lower=0.5958..., upper=0.9821...)
     """
     if sums.rows == 0:
         return UNKNOWN
-    return wilson(sums.total, sums.rows) if kind == "event" else mean_of(sums.total, sums.squares, sums.rows)
+    total, squares, rows = sums.total / tau, sums.squares / tau, sums.rows / tau
+    return wilson(total, rows) if kind == "event" else mean_of(total, squares, rows)
 
 
 Limits = tuple[float, float]
@@ -110,21 +155,35 @@ class OutcomeReport:
     status: OutcomeStatus
     rule: OutcomeRule
     """How it was judged."""
+    tau: float = 1.0
+    """Predictions that count as one in the interval."""
     versions: Mapping[str, OutcomeReport] = field(default_factory=dict)
     """The same by the version that predicted."""
 
 
-def judge_outcome(sums: OutcomeSums, rule: OutcomeRule) -> OutcomeReport:
-    """Return the estimate and the verdict on an outcome."""
-    counted = sums if rule.absent is None else sums.with_absent(rule.absent)
-    estimate = outcome_estimate(counted, rule.kind)
-    return OutcomeReport(estimate, counted.rows, sums.coverage, rule.limits.status(estimate, counted.rows), rule)
+def judge_outcome(sums: OutcomeSums, rule: OutcomeRule, tau: float = 1.0) -> OutcomeReport:
+    """Return the estimate and the verdict on an outcome of which `tau` predictions count as one."""
+    counted = _counted(sums, rule)
+    estimate = outcome_estimate(counted, rule.kind, tau)
+    return OutcomeReport(estimate, counted.rows, sums.coverage, rule.limits.status(estimate, counted.rows), rule, tau)
 
 
-def judge_versions(sums: Mapping[str, OutcomeSums], rule: OutcomeRule) -> OutcomeReport:
-    """Return the report on an outcome of all versions, and of each by its name."""
-    together = judge_outcome(reduce(add, sums.values(), OutcomeSums()), rule)
-    return replace(together, versions={name: judge_outcome(own, rule) for name, own in sums.items()})
+def _counted(sums: OutcomeSums, rule: OutcomeRule) -> OutcomeSums:
+    return sums if rule.absent is None else sums.with_absent(rule.absent)
+
+
+def judge_versions(versions: Mapping[str, Stretches], rule: OutcomeRule) -> OutcomeReport:
+    """Return the report on an outcome of all versions, and of each by its name, from stretches of the same times."""
+    together = [reduce(add, stretch) for stretch in zip(*versions.values(), strict=True)]
+    return replace(
+        _judge_stretches(together, rule),
+        versions={name: _judge_stretches(own, rule) for name, own in versions.items()},
+    )
+
+
+def _judge_stretches(stretches: Stretches, rule: OutcomeRule) -> OutcomeReport:
+    tau = autocorrelation_time([_counted(own, rule) for own in stretches])
+    return judge_outcome(reduce(add, stretches, OutcomeSums()), rule, tau)
 
 
 OutcomePart = tuple[str, str, str]
@@ -145,11 +204,11 @@ SHOWN_SEGMENTS: Final = 20
 """Segments of an outcome in reports, those with the most predictions."""
 
 
-def segments_of(parts: OutcomeParts, outcome: str, rule: OutcomeRule) -> list[OutcomeSegment]:
-    """Return the segments of an outcome with the most predictions, and how each is judged."""
+def segments_of(parts: OutcomeParts, outcome: str, report: OutcomeReport) -> list[OutcomeSegment]:
+    """Return the segments of an outcome with the most predictions, judged as all predictions are in its report."""
     own = largest_parts({part: sums for part, sums in parts.items() if part[0] == outcome}, SHOWN_SEGMENTS)
     return [
-        OutcomeSegment(feature, value, judge_outcome(sums, rule))
+        OutcomeSegment(feature, value, judge_outcome(sums, report.rule, report.tau))
         for (_, feature, value), sums in own.items()
         if feature
     ]

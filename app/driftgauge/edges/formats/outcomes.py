@@ -16,6 +16,9 @@ from driftgauge.drift.performance.outcomes import (
 )
 from driftgauge.edges.formats.estimates import estimate_json
 
+OutcomeKinds = Mapping[str, tuple[OutcomeKind, float]]
+"""The kind of each outcome, and how many predictions count as one in its interval."""
+
 
 def outcomes_json(reports: Mapping[str, OutcomeReport], parts: OutcomeParts) -> dict[str, Any]:
     """Return the outcomes by name, each with its versions and segments; unknown numbers are NaN."""
@@ -30,23 +33,23 @@ def outcomes_json(reports: Mapping[str, OutcomeReport], parts: OutcomeParts) -> 
             "versions": {version: _report(part) for version, part in own.versions.items()},
             "segments": [
                 {"feature": segment.feature, "value": segment.value, **_report(segment.report)}
-                for segment in segments_of(parts, name, own.rule)
+                for segment in segments_of(parts, name, own)
             ],
         }
         for name, own in reports.items()
     }
 
 
-def outcome_means(parts: OutcomeParts, kinds: Mapping[str, OutcomeKind], segment: str | None) -> dict[str, Any]:
+def outcome_means(parts: OutcomeParts, kinds: OutcomeKinds, segment: str | None) -> dict[str, Any]:
     """Return the outcomes of the predictions of a cohort; with a `segment`, a feature, also by its values."""
     return {
         name: {
-            **(_mean(parts, (name, "", ""), kind)),
+            **(_mean(parts, (name, "", ""), *own)),
             "segments": [
-                {"feature": part[1], "value": part[2], **_mean(parts, part, kind)} for part in _of(parts, name, segment)
+                {"feature": part[1], "value": part[2], **_mean(parts, part, *own)} for part in _of(parts, name, segment)
             ],
         }
-        for name, kind in kinds.items()
+        for name, own in kinds.items()
         if (name, "", "") in parts
     }
 
@@ -55,13 +58,13 @@ def _of(parts: OutcomeParts, name: str, segment: str | None) -> Iterator[tuple[s
     return (part for part in parts if segment and part[:2] == (name, segment))
 
 
-def _mean(parts: OutcomeParts, part: tuple[str, str, str], kind: OutcomeKind) -> dict[str, Any]:
+def _mean(parts: OutcomeParts, part: tuple[str, str, str], kind: OutcomeKind, tau: float) -> dict[str, Any]:
     sums = parts[part]
     return {
         "rows": sums.rows,
         "predictions": sums.predictions,
         "coverage_ratio": sums.coverage,
-        "mean": _estimate(outcome_estimate(sums, kind)),
+        "mean": _estimate(outcome_estimate(sums, kind, tau)),
     }
 
 
@@ -71,6 +74,7 @@ def _report(report: OutcomeReport) -> dict[str, Any]:
         "rows": report.rows,
         "coverage_ratio": report.coverage,
         "mean": _estimate(report.estimate),
+        "interval_tau": report.tau,
     }
 
 

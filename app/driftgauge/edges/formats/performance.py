@@ -10,10 +10,9 @@ from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.cohort_spans import Span, cohorts_by
 from driftgauge.drift.performance.intervals import LEVEL, Estimate
 from driftgauge.drift.performance.metrics import measure, shown
-from driftgauge.drift.performance.outcomes import OutcomeKind
 from driftgauge.drift.performance.report import EvidenceFacts, LabelDrift, PerformanceReport, WindowPerformance
 from driftgauge.edges.formats.estimates import estimate_json
-from driftgauge.edges.formats.outcomes import outcome_means
+from driftgauge.edges.formats.outcomes import OutcomeKinds, outcome_means
 
 
 def performance_json(report: PerformanceReport | None) -> dict[str, Any] | None:
@@ -113,7 +112,7 @@ def history_json(
     cohorts: Iterable[Cohort],
     span: Span,
     segment: str | None = None,
-    outcomes: Mapping[str, OutcomeKind] | None = None,
+    outcomes: OutcomeKinds | None = None,
     tau: float = 1.0,
 ) -> dict[str, Any]:
     """Return the performance by cohort; with a `segment`, a feature, also by its values.

@@ -40,7 +40,10 @@ async def performance(request: Request) -> Response:
         message = "the database of the prediction log cannot be read: see the server's log, and try again in a moment"
         return error_response(Reason.PREDICTION_LOG_NOT_READ, message)
 
-    kinds = {name: own.kind for name, own in model.settings.outcomes.items()}
+    judged = {} if model.labels is None else model.labels.outcomes
+    kinds = {
+        name: (own.kind, judged[name].tau if name in judged else 1.0) for name, own in model.settings.outcomes.items()
+    }
 
     def answer() -> Response:
         found: dict[str, Any] = {

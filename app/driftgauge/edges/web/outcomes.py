@@ -55,7 +55,7 @@ def _rows(name: str, report: OutcomeReport, parts: OutcomeParts) -> Iterator[Out
     if len(report.versions) > 1:
         for version, own in report.versions.items():
             yield _row(f"version {version}", own, is_part=True)
-    for segment in segments_of(parts, name, rule):
+    for segment in segments_of(parts, name, report):
         yield _row(f"{segment.feature}: {segment.value}", segment.report, is_part=True)
 
 

@@ -33,6 +33,10 @@ class OutcomeSummary(_OutcomeRows):
     """An outcome of some predictions."""
 
     status: OutcomeStatus
+    interval_tau: float = Field(
+        description="Predictions that count as one in the interval, because outcomes that follow one another are "
+        "alike; 1 where that is not known."
+    )
 
 
 class OutcomeSegmentSummary(OutcomeSummary):
