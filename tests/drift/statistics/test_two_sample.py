@@ -380,6 +380,19 @@ def test_columns_in_any_order_say_the_same_and_categories_nothing() -> None:
             assert all(np.isnan(values).all() for name, values in vars(nothing).items() if "rows" not in name)
 
 
+def test_distances_alone_are_those_of_the_full_comparison() -> None:
+    rng = np.random.default_rng(8)
+    comparison = _baseline(*(KINDS[kind](rng, 800) for kind in KINDS)).sample_comparison
+    window = np.stack([_changed(rng, kind, 300) for kind in KINDS])
+    ks = np.arange(len(KINDS)) % 3 == 0
+    wasserstein = np.arange(len(KINDS)) % 3 == 1
+    whole, found = comparison(window), comparison.distances(window, ks, wasserstein)
+    np.testing.assert_array_equal(found.ks_statistic, np.where(ks, whole.ks_statistic, np.nan))
+    np.testing.assert_array_equal(found.wasserstein_ratio, np.where(wasserstein, whole.wasserstein_ratio, np.nan))
+    np.testing.assert_array_equal(found.rows, np.where(ks | wasserstein, whole.rows, 0))
+    assert np.isnan(found.mean).all()
+
+
 def _only(found: SampleStatistics, places: list[int]) -> SampleStatistics:
     return SampleStatistics(**{name: values[..., places] for name, values in vars(found).items()})
 

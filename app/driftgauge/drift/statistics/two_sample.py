@@ -16,6 +16,8 @@ from driftgauge.drift.scales import Scales
 
 LEVELS: Final = (0.05, 0.5, 0.95)
 _CELLS_AT_ONCE: Final = 131_072
+PointShares = tuple[FloatArray, FloatArray]
+"""A window's shares below the points of the reference, and up to them, shapes [columns, Q]."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,21 @@ class SampleComparison:
         z = scales.standardised(reference.points.T).T
         self._z = np.column_stack([scales.low, z, scales.high])
 
-    def __call__(self, by_column: FloatArray, only: BoolArray | None = None) -> SampleStatistics:
-        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored.
-
-        With `only` (shape [columns]) the statistics of the other columns stay unknown.
-        """
+    def __call__(self, by_column: FloatArray) -> SampleStatistics:
+        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored."""
         found = SampleStatistics.unknown(len(self._lower), len(self._levels))
-        numeric = self._reference.numeric if only is None else self._reference.numeric & only
-        for columns in self._lots(np.flatnonzero(numeric), by_column.shape[1]):
+        for columns in self._lots(np.flatnonzero(self._reference.numeric), by_column.shape[1]):
             self._compare(by_column, columns, found)
+        return found
+
+    def distances(self, by_column: FloatArray, ks: BoolArray, wasserstein: BoolArray) -> SampleStatistics:
+        """Compare rows by each distance in the columns that ask for it (shape [columns]); the rest stays unknown."""
+        found = SampleStatistics.unknown(len(self._lower), len(self._levels))
+        for wanted, measure in ((ks, self._measure_ks), (wasserstein, self._measure_wasserstein)):
+            for columns in self._lots(np.flatnonzero(self._reference.numeric & wanted), by_column.shape[1]):
+                ordered = Ordered.of(by_column[columns])
+                found.rows[columns] = ordered.known
+                measure(ordered, columns, self._shares(ordered, columns), found)
         return found
 
     def of_sums(self, rows: IntArray, sums: FloatArray) -> SampleStatistics:
@@ -173,16 +181,25 @@ class SampleComparison:
         found.mean[columns], found.std[columns] = mean, std
         found.min[columns], found.max[columns] = ordered.ends()
         found.quantiles[:, columns] = ordered.quantiles(self._levels)
-        below, up_to = self._shares(ordered, columns)
-        distance = np.maximum(np.abs(below - self._lower[columns]), np.abs(up_to - self._upper[columns]))
-        found.ks_statistic[columns] = np.maximum(distance.max(axis=1), self._distance_at_ends(ordered, columns))
         with np.errstate(over="ignore", invalid="ignore"):
             shift = (mean - self._scales.mean[columns]) / self._scales.std[columns]
-        spread = self._scales.spread[columns]
-        found.mean_shift[columns] = np.where(spread, shift, np.nan)
-        found.wasserstein_ratio[columns] = np.where(spread, self._wasserstein(ordered, columns, up_to), np.nan)
+        found.mean_shift[columns] = np.where(self._scales.spread[columns], shift, np.nan)
+        shares = self._shares(ordered, columns)
+        self._measure_ks(ordered, columns, shares, found)
+        self._measure_wasserstein(ordered, columns, shares, found)
 
-    def _shares(self, ordered: Ordered, columns: IntArray) -> tuple[FloatArray, FloatArray]:
+    def _measure_ks(self, ordered: Ordered, columns: IntArray, shares: PointShares, found: SampleStatistics) -> None:
+        below, up_to = shares
+        distance = np.maximum(np.abs(below - self._lower[columns]), np.abs(up_to - self._upper[columns]))
+        found.ks_statistic[columns] = np.maximum(distance.max(axis=1), self._distance_at_ends(ordered, columns))
+
+    def _measure_wasserstein(
+        self, ordered: Ordered, columns: IntArray, shares: PointShares, found: SampleStatistics
+    ) -> None:
+        area = self._wasserstein(ordered, columns, shares[1])
+        found.wasserstein_ratio[columns] = np.where(self._scales.spread[columns], area, np.nan)
+
+    def _shares(self, ordered: Ordered, columns: IntArray) -> PointShares:
         """Return the window's share below each point of the reference, and up to it, shapes [columns, Q].
 
         Between two points the reference's distribution is level and the window's rises, so their

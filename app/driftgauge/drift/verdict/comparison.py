@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -73,8 +74,11 @@ def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) ->
     counts, hours = np.stack([window.counts for window in windows]), _hours(windows)
     reference = np.broadcast_to(baseline.expected(hours), counts.shape)
     psi = baseline.psi(counts, hours)
-    of_values = np.array([name in OF_VALUES for name in policy.statistics(baseline)], dtype=np.bool_)
-    samples = _samples(baseline, windows, of_values) if of_values.any() else None
+    of_ks, of_wasserstein = (
+        np.array([own == name for own in policy.statistics(baseline)], np.bool_) for name in OF_VALUES
+    )
+    needed = partial(baseline.sample_comparison.distances, ks=of_ks, wasserstein=of_wasserstein)
+    samples = _samples(baseline, windows, needed) if (of_ks | of_wasserstein).any() else None
     unknown = SampleStatistics.unknown(len(baseline.columns))
     effects = np.full((len(LIMITS), len(windows), len(baseline.columns)), np.nan)
     for i, window in enumerate(windows):
@@ -103,7 +107,7 @@ def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> li
     psi = baseline.psi(counts, hours)
     of_bins = [measure(counts.astype(np.float64), reference) for measure in (js_distance, kl_divergence, cramers_v)]
     significance = _significance(baseline, counts)
-    samples = _samples(baseline, windows)
+    samples = _samples(baseline, windows, baseline.sample_comparison)
     return [
         _window_report(
             baseline,
@@ -127,8 +131,10 @@ def _significance(baseline: Baseline, counts: IntArray) -> Significance:
     return baseline.significance(counts.astype(np.float64))
 
 
-def _samples(baseline: Baseline, windows: Sequence[Window], only: BoolArray | None = None) -> list[SampleStatistics]:
-    """Compare the rows of each window, in all columns or in some; rows that windows share are compared once."""
+def _samples(
+    baseline: Baseline, windows: Sequence[Window], compare_rows: Callable[[FloatArray], SampleStatistics]
+) -> list[SampleStatistics]:
+    """Compare the rows of each window; rows that windows share are compared once."""
     found: list[SampleStatistics] = []
     seen: list[tuple[Rows, SampleStatistics]] = []
     for window in windows:
@@ -136,7 +142,7 @@ def _samples(baseline: Baseline, windows: Sequence[Window], only: BoolArray | No
         if known:
             found.append(known[0])
         elif window.sample is not None:
-            found.append(baseline.sample_comparison(window.sample.by_column, only))
+            found.append(compare_rows(window.sample.by_column))
             seen.append((window.sample, found[-1]))
         else:
             missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]
