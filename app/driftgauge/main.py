@@ -203,7 +203,10 @@ def load_model(
     threshold = None if scorer is None else scorer.threshold
     outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
     batcher = _batcher(settings, predictor, capture, executor, outliers)
-    decoder, usual = FeatureDecoder(info), AnswerStyle(threshold, jobs=settings.job_ids)
+    decoder, usual = (
+        FeatureDecoder(info, () if bundle.constraints is None else bundle.constraints.required),
+        AnswerStyle(threshold, jobs=settings.job_ids),
+    )
     named = AnswerStyle(threshold, jobs=True, names=True)
     endpoint = partial(
         PredictionEndpoint,

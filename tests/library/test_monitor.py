@@ -22,7 +22,15 @@ from driftgauge.errors import BundleError, DriftgaugeError, Reason, Refused, Set
 from driftgauge.library.monitor import Monitor
 from driftgauge.library.session import Session
 from driftgauge.library.source import watched_source
-from driftgauge.metrics.series import DROPPED, OBSERVATIONS, PREDICTIONS, REJECTED, SCORE, TIMESTAMPS_REJECTED
+from driftgauge.metrics.series import (
+    DROPPED,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REJECTED,
+    REQUEST_VIOLATIONS,
+    SCORE,
+    TIMESTAMPS_REJECTED,
+)
 from driftgauge.settings.options import load
 
 from tests.examples import Example
@@ -175,6 +183,8 @@ def test_bad_rows_are_counted_and_not_raised(monitor: Monitor, caplog: pytest.Lo
         (Reason.INVALID_TIMESTAMP, 1),
     ):
         assert counted(monitor, REJECTED.name, reason) == many, reason
+    for constraint, many in (("type", 1), ("required", 3), ("extra_columns", 1)):
+        assert counted(monitor, REQUEST_VIOLATIONS.name, constraint) == many, constraint
     assert monitor.report().rows_observed == 0
     (problem,) = monitor._parts().monitoring.current_problems()
     assert "'yesterday' is not a time" in problem

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from driftgauge.common.log_throttle import INTERVAL_SECONDS
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import DROPS, FAILURES, REJECTIONS, Reason
+from driftgauge.errors import DROPS, FAILURES, REJECTIONS, REQUEST_CONSTRAINTS, Reason, Refused
 from driftgauge.metrics.series import (
     BATCH_ROWS,
     DROPPED,
@@ -18,6 +18,7 @@ from driftgauge.metrics.series import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
+    REQUEST_VIOLATIONS,
     RETRIED,
     SCORE,
     SCORE_BUCKETS,
@@ -155,7 +156,7 @@ def test_requests_are_small_medium_or_large(rows: int, size: str) -> None:
 @pytest.mark.parametrize("reason", REJECTIONS)
 def test_a_refused_request_is_counted_by_its_reason(reason: Reason) -> None:
     monitor = small_monitor()
-    Capture(monitor, Problems(Clock())).refused(reason)
+    Capture(monitor, Problems(Clock())).refused(Refused(reason, "refused"))
     assert _count(monitor, REJECTED.name, reason) == 1
     assert monitor.store.counters.copy()[REJECTED.name].sum() == 1
 
@@ -163,8 +164,21 @@ def test_a_refused_request_is_counted_by_its_reason(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", sorted(set(Reason) - set(REJECTIONS)))
 def test_what_is_no_refusal_is_not_counted_as_one(reason: Reason) -> None:
     monitor = small_monitor()
-    Capture(monitor, Problems(Clock())).refused(reason)
+    Capture(monitor, Problems(Clock())).refused(Refused(reason, "refused"))
     assert monitor.store.counters.copy()[REJECTED.name].sum() == 0
+
+
+def test_refused_rows_are_counted_by_the_constraint_that_they_violate() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    capture.refused(Refused(Reason.UNKNOWN_FEATURE, "colour is not a feature"))
+    several = Refused(Reason.WRONG_TYPE, "age: expected a number")
+    several.violations = {"type": 3, "required": 1}
+    capture.refused(several)
+    capture.refused(Refused(Reason.NOT_JSON, "the body is not JSON"))
+    capture.violated({"required": 4})
+    found = {name: _count(monitor, REQUEST_VIOLATIONS.name, name) for name in REQUEST_CONSTRAINTS}
+    assert found == {"type": 3, "required": 5, "extra_columns": 1, "domain": 0}
 
 
 def test_rows_that_the_model_failed_on_are_counted() -> None:

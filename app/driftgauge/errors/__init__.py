@@ -28,6 +28,7 @@ from driftgauge.errors.exceptions import (
     TableError,
 )
 from driftgauge.errors.reasons import (
+    CONSTRAINT_OF,
     DENIALS,
     DROPS,
     FAILURES,
@@ -36,6 +37,7 @@ from driftgauge.errors.reasons import (
     LOG_DROPS,
     RECOVERIES,
     REJECTIONS,
+    REQUEST_CONSTRAINTS,
     SHADOW_DROPS,
     TURNED_AWAY,
     UNREADABLE,
@@ -43,6 +45,7 @@ from driftgauge.errors.reasons import (
 )
 
 __all__ = [
+    "CONSTRAINT_OF",
     "DENIALS",
     "DROPS",
     "FAILURES",
@@ -51,6 +54,7 @@ __all__ = [
     "LOG_DROPS",
     "RECOVERIES",
     "REJECTIONS",
+    "REQUEST_CONSTRAINTS",
     "SHADOW_DROPS",
     "TURNED_AWAY",
     "UNREADABLE",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from driftgauge.errors.reasons import Reason
+from driftgauge.errors.reasons import CONSTRAINT_OF, Reason
 
 
 class DriftgaugeError(Exception):
@@ -21,6 +21,8 @@ class Refused(DriftgaugeError):
         self.reason: Final = reason
         self.message: Final = message
         self.detail: Final = dict(detail or {})
+        self.violations: Mapping[str, int] = {CONSTRAINT_OF[reason]: 1} if reason in CONSTRAINT_OF else {}
+        """Rows that violate each constraint on rows as they are sent; the first one where they were not counted."""
 
 
 _OWN_WORDS: Final = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -198,6 +199,17 @@ REJECTIONS: Final = (
     Reason.OVERLOADED,
 )
 """Reasons of refused requests to predict."""
+CONSTRAINT_OF: Final[Mapping[Reason, str]] = {
+    Reason.WRONG_TYPE: "type",
+    Reason.NOT_FINITE: "type",
+    Reason.WRONG_FEATURE_COUNT: "required",
+    Reason.MISSING_FEATURE: "required",
+    Reason.UNKNOWN_FEATURE: "extra_columns",
+    Reason.UNSEEN_CATEGORY: "domain",
+}
+"""The constraint that a refused row violates, by the reason of the refusal."""
+REQUEST_CONSTRAINTS: Final = tuple(dict.fromkeys(CONSTRAINT_OF.values()))
+"""Constraints on rows as they are sent."""
 UNREADABLE: Final = (
     Reason.NOT_UTF8,
     Reason.NOT_JSON,

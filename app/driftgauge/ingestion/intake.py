@@ -14,7 +14,7 @@ import numpy as np
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import BoolArray
 from driftgauge.drift.reference.baseline import PREDICTION
-from driftgauge.errors import UNREADABLE, IngestError, PredictionLogError, Reason, Refused
+from driftgauge.errors import CONSTRAINT_OF, UNREADABLE, IngestError, PredictionLogError, Reason, Refused
 from driftgauge.ingestion.dead_letters import DeadLetters
 from driftgauge.ingestion.joins import Joined, OpenEvents
 from driftgauge.ingestion.records import Decoded, IngestedRows, Pair, PairDecoder, RefusedRecord, rows_together
@@ -30,6 +30,7 @@ from driftgauge.metrics.series import (
     INGESTED,
     JOINED,
     PREDICTIONS,
+    REQUEST_VIOLATIONS,
     SCORE,
     TAKEN,
 )
@@ -204,6 +205,8 @@ class ModelIntake:
         with self.parts.monitor.store.counting() as counters:
             for reason, count in reasons.items():
                 counters.add(INGEST_REFUSED.name, count, reason)
+                if reason in CONSTRAINT_OF:
+                    counters.add(REQUEST_VIOLATIONS.name, count, CONSTRAINT_OF[reason])
 
     def _count(
         self,

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from driftgauge.errors import DROPS, FAILURES, LOG_DROPS, RECOVERIES, REJECTIONS, SHADOW_DROPS, UNREADABLE, Reason
+from driftgauge.errors import (
+    DROPS,
+    FAILURES,
+    LOG_DROPS,
+    RECOVERIES,
+    REJECTIONS,
+    REQUEST_CONSTRAINTS,
+    SHADOW_DROPS,
+    UNREADABLE,
+    Reason,
+)
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -81,6 +91,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         PREDICTIONS,
         FAILED,
         REJECTED,
+        REQUEST_VIOLATIONS,
         LATENCY,
         CounterSpec(SCORE, "histogram", "Scores of answered predictions.", buckets=score_buckets),
         INPUT_SIZE,
@@ -121,6 +132,13 @@ REJECTED: Final = CounterSpec(
     "Prediction requests that were rejected, by reason.",
     ("reason",),
     each(REJECTIONS),
+)
+REQUEST_VIOLATIONS: Final = CounterSpec(
+    "model_request_constraint_violations_total",
+    "counter",
+    "Rows that violate a constraint as they are sent: refused ones, and ones that lack a required column.",
+    ("constraint",),
+    each(REQUEST_CONSTRAINTS),
 )
 LATENCY: Final = CounterSpec(
     "model_prediction_latency_seconds",

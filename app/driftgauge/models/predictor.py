@@ -33,6 +33,8 @@ class Batch:
     """Shape [n, features]; cells of categories and free texts are ignored."""
     texts: Mapping[int, Sequence[str | None]]
     """Names of categories, and free texts."""
+    lacking: int = 0
+    """Rows that lacked a required column when they were sent; of all rows, and of no part."""
 
     def __len__(self) -> int:
         return len(self.cells)

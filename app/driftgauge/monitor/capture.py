@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import Reason
+from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.series import (
     BATCH_ROWS,
     BATCH_SIZES,
@@ -18,6 +18,7 @@ from driftgauge.metrics.series import (
     LATENCY,
     PREDICTIONS,
     REJECTED,
+    REQUEST_VIOLATIONS,
     RETRIED,
     SCORE,
 )
@@ -113,11 +114,19 @@ class Capture:
         with self._monitor.store.counting() as counters:
             counters.add(RETRIED.name)
 
-    def refused(self, reason: Reason) -> None:
-        """Count a request that was refused."""
+    def refused(self, error: Refused) -> None:
+        """Count a request that was refused, and its rows by the constraint that they violate."""
         with self._monitor.store.counting() as counters:
-            if counters.has(REJECTED.name, reason):
-                counters.add(REJECTED.name, 1, reason)
+            if counters.has(REJECTED.name, error.reason):
+                counters.add(REJECTED.name, 1, error.reason)
+            for constraint, rows in error.violations.items():
+                counters.add(REQUEST_VIOLATIONS.name, rows, constraint)
+
+    def violated(self, violations: Mapping[str, int]) -> None:
+        """Count rows that are accepted although they violate a constraint."""
+        with self._monitor.store.counting() as counters:
+            for constraint, rows in violations.items():
+                counters.add(REQUEST_VIOLATIONS.name, rows, constraint)
 
     def failed(self, rows: int) -> None:
         """Count rows that the model failed on."""

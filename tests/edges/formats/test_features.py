@@ -312,3 +312,23 @@ def test_an_unknown_column_is_named() -> None:
     assert caught.value.reason is Reason.UNKNOWN_FEATURE
     assert caught.value.detail == {"field": "sise"}
     assert "size, shape, flag" in caught.value.message
+
+
+# ---------------------------------------------------------------- constraints on rows as they are sent
+
+
+def test_the_rows_of_a_refused_request_are_counted_by_the_constraint_that_they_violate() -> None:
+    good = {"size": 1.0, "shape": "flat", "flag": True}
+    sent = [good, {**good, "size": "wide"}, {**good, "colour": 1}, [1.0], {"size": math.nan, "colour": 1}, "row", good]
+    assert refused(DECODER, sent).violations == {"type": 3, "extra_columns": 2, "required": 1}
+    assert refused(STRICT, [good, {"size": None, "shape": "flat"}]).violations == {"required": 1}
+    assert refused(DECODER, [{**good, "size": "wide"}]).violations == {"type": 1}
+
+
+def test_accepted_rows_that_lack_a_required_column_are_counted() -> None:
+    decoder = FeatureDecoder(info(), ("size", "shape", "not a feature"))
+    whole = {"size": 1.0, "shape": None, "flag": True}
+    sent = [whole, {"size": 1.0, "flag": True}, {"shape": "flat"}, {"size": 1.0, "shape": "flat"}, [1.0, "flat", True]]
+    assert decoder.decode(sent).lacking == 2
+    assert decoder.decode([whole]).lacking == 0
+    assert DECODER.decode(sent).lacking == 0

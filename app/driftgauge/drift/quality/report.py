@@ -13,6 +13,7 @@ from driftgauge.drift.verdict.rule import LIMITS, Limit, Severity
 
 DUPLICATES: Final = "duplicates"
 REQUIRED: Final = "required"
+TYPE: Final = "type"
 EXTRA_COLUMNS: Final = "extra_columns"
 RANK: Final[Mapping[Severity | None, int]] = {None: 0, "info": 1, "warning": 2, "critical": 3}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -14,6 +16,7 @@ import numpy as np
 
 from driftgauge.common.quoting import NAMED, bounded_name, named, shortened
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.quality.report import EXTRA_COLUMNS, REQUIRED, TYPE
 from driftgauge.edges.formats.large.chunks import CHUNK, chunks, joined
 from driftgauge.errors import Reason, Refused
 from driftgauge.models.bundle import BundleInfo, Feature
@@ -23,12 +26,15 @@ from driftgauge.models.predictor import Batch
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
 _TEXT_TYPES: Final[frozenset[type]] = frozenset({str, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
+_TYPES: Final = {"numeric": _NUMBER_TYPES, "categorical": _CATEGORY_TYPES, "text": _TEXT_TYPES}
 
 
 class FeatureDecoder:
     """Checks and decodes rows for a bundle's features: all rows are accepted, or none."""
 
-    def __init__(self, info: BundleInfo) -> None:
+    def __init__(self, info: BundleInfo, required: Collection[str] = ()) -> None:
+        """Decode the features of a bundle; rows that lack one of the `required` columns are counted."""
+        self._required: Final = frozenset(required) & {feature.name for feature in info.features}
         self._features: Final = info.features
         self._names: Final = tuple(feature.name for feature in info.features)
         self._known_names: Final = frozenset(self._names)
@@ -41,7 +47,16 @@ class FeatureDecoder:
 
         Raises Refused, naming the field and the row.
         """
-        lists = [self._in_order(row, index) for index, row in enumerate(rows)]
+        lacking: list[int] = []
+        try:
+            batch = self._decoded([self._in_order(row, index, lacking) for index, row in enumerate(rows)])
+        except Refused as error:
+            if len(rows) > 1 and error.violations:
+                error.violations = row_violations(rows, self._features)
+            raise
+        return replace(batch, lacking=len(lacking)) if lacking else batch
+
+    def _decoded(self, lists: Sequence[Sequence[Any]]) -> Batch:
         if len(lists) == 1 or self._all_numeric:
             flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
             return self.decode_matrix(flat, len(lists))
@@ -93,9 +108,10 @@ class FeatureDecoder:
                 texts[index] = called.of(_checked(feature, values))
         return Batch(cells, texts)
 
-    def _in_order(self, row: Any, index: int) -> Sequence[Any]:
+    def _in_order(self, row: Any, index: int, lacking: list[int]) -> Sequence[Any]:
+        """Return a row's values in the features' order; `lacking` gets it if it lacks a required column."""
         if isinstance(row, dict):
-            return self._from_mapping(row, index)
+            return self._from_mapping(row, index, lacking)
         if not isinstance(row, list):
             raise Refused(
                 Reason.WRONG_TYPE,
@@ -110,13 +126,15 @@ class FeatureDecoder:
             )
         return row
 
-    def _from_mapping(self, row: Mapping[str, Any], index: int) -> Sequence[Any]:
+    def _from_mapping(self, row: Mapping[str, Any], index: int, lacking: list[int]) -> Sequence[Any]:
         if len(row) == len(self._names):
             with suppress(KeyError):
                 return self._values(row)
         if not row:
             raise self._empty_row(index)
         self._refuse_unknown(row, {"row": index})
+        if not self._required <= row.keys():
+            lacking.append(index)
         return [row.get(name) for name in self._names]
 
     def _known(self) -> str:
@@ -142,6 +160,34 @@ class FeatureDecoder:
                 f"{named(unknown)} {what} of the model; it takes {self._known()}",
                 {"field": shortened(unknown[0]), **where},
             )
+
+
+def row_violations(rows: Sequence[Any], features: Sequence[Feature]) -> Mapping[str, int]:
+    """Return how many rows of a refused request violate each constraint on rows as they are sent."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update(_violated(row, features))
+    return found
+
+
+def _violated(row: Any, features: Sequence[Feature]) -> set[str]:
+    """Return the constraints that a row violates."""
+    if isinstance(row, dict):
+        cells = [row.get(feature.name) for feature in features]
+        extra = len(row) > sum(feature.name in row for feature in features)
+        found = {EXTRA_COLUMNS} if extra else set()
+    elif isinstance(row, list):
+        if len(row) != len(features):
+            return {REQUIRED}
+        cells, found = row, set()
+    else:
+        return {TYPE}
+    for feature, cell in zip(features, cells, strict=True):
+        if cell is None:
+            found |= set() if feature.accepts_missing else {REQUIRED}
+        elif type(cell) not in _TYPES[feature.kind] or (type(cell) is float and not math.isfinite(cell)):
+            found.add(TYPE)
+    return found
 
 
 def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:

@@ -15,6 +15,7 @@ from starlette.types import Scope as AsgiScope
 
 from driftgauge.access.caller import Scope
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.quality.report import REQUIRED
 from driftgauge.edges.formats.fields import unmarked
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.formats.large.structure import Structure, survey
@@ -177,7 +178,7 @@ class PredictionEndpoint(Generic[R]):
     def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
         """Count a refused request and return its answer; tokens and callers' limits count their own."""
         if error.reason not in COUNTED_ELSEWHERE:
-            self.capture.refused(error.reason)
+            self.capture.refused(error)
         return self._refusal(error.reason, error.message, error.detail, headers)
 
     def broken(self, error: Exception) -> Reply:
@@ -209,6 +210,8 @@ class PredictionEndpoint(Generic[R]):
         """Decode a body and check that the model takes its rows; raises Refused."""
         decoded = self.codec.read(body, structure)
         self.predictor.admit(decoded.batch)
+        if decoded.batch.lacking:
+            self.capture.violated({REQUIRED: decoded.batch.lacking})
         return decoded
 
     async def _survey(self, body: bytes, pending: Pending) -> Structure:
