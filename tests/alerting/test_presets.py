@@ -75,6 +75,51 @@ def test_the_classic_alerts_fire_where_the_rules_of_users_do(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+SERIES = 'job="driftgauge", model_name="delay", model_version="1"'
+ONE = f'instance="app-1:8000", {SERIES}'
+TWO = f'instance="app-2:8000", {SERIES}'
+SHADOW = 'instance="app-1:8000", job="driftgauge", model_name="delay", model_version="2"'
+RATIO, MEAN = "model_recent_outlier_ratio", "model_feature_recent_mean_deviation_ratio"
+OF_TWO_MINUTES = {
+    f"{RATIO}{{{ONE}}}": "0.1x9 0.3x9 stale 0.3x9 0.2x30",
+    f"{RATIO}{{{TWO}}}": "0.2x60",
+    f"{RATIO}{{{SHADOW}}}": "0.9x60",
+    f"model_live{{{SHADOW}}}": "0x60",
+    f'{MEAN}{{{ONE}, feature_name="distance"}}': "0.04x9 0.06x19 0.05x30",
+    f'{MEAN}{{{ONE}, feature_name="hour"}}': "0.01x60",
+    **{f"model_recent_outlier_threshold_ratio{{{own}}}": "0.2x60" for own in (ONE, TWO, SHADOW)},
+    **{f"model_recent_mean_deviation_threshold_ratio{{{own}}}": "0.05x60" for own in (ONE, TWO, SHADOW)},
+}
+FIRING = 'ALERTS{alertstate="firing"}'
+OF_DELAY = 'alertstate="firing", severity="warning", job="driftgauge", model_name="delay", model_version="1"'
+
+
+@needs_servers
+def test_the_alerts_of_two_minutes_fire_at_once_by_live_model_and_feature(tmp_path: Path) -> None:
+    firing = [
+        f'ALERTS{{alertname="ModelTwoMinuteOutliers", {OF_DELAY}}}',
+        f'ALERTS{{alertname="ModelTwoMinuteMean", feature_name="distance", {OF_DELAY}}}',
+    ]
+    expected = {"8m": [], "11m": firing, "20m": firing, "27m": firing, "40m": []}
+    checks = [
+        {"expr": FIRING, "eval_time": at, "exp_samples": [{"labels": own, "value": 1} for own in alerts]}
+        for at, alerts in expected.items()
+    ]
+    series = [{"series": name, "values": values} for name, values in OF_TWO_MINUTES.items()]
+    tests = {
+        "rule_files": ["alerts.json"],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": checks}],
+    }
+    alerts = {"groups": [{"name": "two-minutes", "rules": rules_of("two-minutes")}]}
+    for name, content in (("alerts.json", alerts), ("tests.json", tests)):
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    done = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "tests.json"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def expecting(tests: dict[str, Any]) -> dict[str, Any]:
     """Return tests of alerts as tests of the series of alerts that fire, which have no annotations."""
     seen: set[str] = set()
@@ -118,4 +163,4 @@ def test_the_command_takes_presets_and_names_them_if_one_is_unknown(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    assert "there is no preset 'clasic': choose from classic" in " ".join(capsys.readouterr().err.split())
+    assert "there is no preset 'clasic': choose from two-minutes, classic" in " ".join(capsys.readouterr().err.split())

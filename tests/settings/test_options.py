@@ -138,6 +138,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("drift_share", "0.5", 0.5),
     ("outliers", "true", True),
     ("outlier_threshold_ratio", "0.3", 0.3),
+    ("preset", "Two-minutes", "two-minutes"),
     ("job_ids", "true", True),
     ("quality_enabled", "false", False),
     ("quality_examples", "false", False),
@@ -425,7 +426,7 @@ def test_settings_do_not_change_once_read() -> None:
 # ---------------------------------------------------------------- where they come from
 
 
-NEEDED = {"max_request_burst": "max_requests_per_second"}
+NEEDED = {"max_request_burst": "max_requests_per_second", "preset": "outliers"}
 """Options that need another one, which is then set to 1."""
 
 
@@ -689,6 +690,19 @@ def test_a_feature_is_dropped_or_hashed_but_not_both() -> None:
 def test_a_rolling_reference_needs_all_features_in_the_log(other: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load({"reference": "rolling", **other})
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({}, "preset=two-minutes needs the share of outliers: set outliers=true"),
+        ({"outliers": True, "time_windows": "1h"}, "preset=two-minutes needs the window 2m: add it to time_windows"),
+        ({"outliers": True, "monitoring_enabled": False}, "leave out monitoring_enabled=false"),
+    ],
+)
+def test_the_rule_on_two_minutes_says_what_it_needs(other: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load({"preset": "two-minutes", **other})
 
 
 def test_critical_below_warning_is_refused() -> None:

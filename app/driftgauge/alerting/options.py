@@ -40,7 +40,7 @@ KUBERNETES: Final = "Kubernetes"
 """Groups of the options in the command's help."""
 Scheme = Literal["http", "https"]
 Platform = Literal["prometheus", "prometheus-operator"]
-Preset = Literal["classic"]
+Preset = Literal["two-minutes", "classic"]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 DNS_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 KEY_VALUE: Final = re.compile(r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*")

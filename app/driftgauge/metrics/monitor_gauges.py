@@ -19,6 +19,7 @@ from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
+from driftgauge.metrics.two_minute_gauges import TWO_MINUTE_GAUGES
 
 
 def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
@@ -179,4 +180,5 @@ MONITOR_GAUGES: Final = (
     *STREAM_GAUGES,
     *OUTLIER_GAUGES,
     *SIZE_GAUGES,
+    *TWO_MINUTE_GAUGES,
 )

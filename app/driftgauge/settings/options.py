@@ -136,6 +136,8 @@ class Settings(
                 raise ValueError(f"{both} set the same thresholds: leave one of them out")
         if self.reference == "rolling":
             self._require_log()
+        if self.preset == "two-minutes":
+            self._require_outliers()
         if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.kafka_lag_threshold_critical_messages < self.kafka_lag_threshold_warning_messages:
@@ -151,6 +153,15 @@ class Settings(
         for name in ("prediction_log_drop", "prediction_log_hash"):
             if getattr(self, name):
                 raise ValueError(f"reference=rolling needs all features in the prediction log: leave out {name}")
+
+    def _require_outliers(self) -> None:
+        """Raise ValueError if there is not what the rule on the last two minutes needs."""
+        if not self.monitoring_enabled:
+            raise ValueError("preset=two-minutes needs monitoring: leave out monitoring_enabled=false")
+        if not self.outliers:
+            raise ValueError("preset=two-minutes needs the share of outliers: set outliers=true")
+        if "2m" not in self.time_windows:
+            raise ValueError("preset=two-minutes needs the window 2m: add it to time_windows")
 
     @model_validator(mode="after")
     def _models_agree(self) -> Self:

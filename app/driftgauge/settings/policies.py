@@ -38,6 +38,7 @@ def policy_of(settings: Settings, baseline: Baseline) -> Policy:
         statistic=settings.statistic,
         size_thresholds=settings.statistic_thresholds,
         drift_share=settings.drift_share,
+        two_minutes=settings.preset == "two-minutes",
     )
     if why := unusable(policy, baseline):
         raise SettingsError(f"statistic: {why}")

@@ -20,12 +20,16 @@ from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
 from driftgauge.alerting.alerts.quality import quality_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
+from driftgauge.alerting.alerts.two_minutes import two_minute_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
 from driftgauge.alerting.options import MonitoringOptions, Preset
 
 __all__ = ["WATCHDOG", "alert_names", "alert_rules"]
 
-PRESET_ALERTS: Final[Mapping[Preset, Callable[[MonitoringOptions], Iterable[Alert]]]] = {"classic": classic_alerts}
+PRESET_ALERTS: Final[Mapping[Preset, Callable[[MonitoringOptions], Iterable[Alert]]]] = {
+    "two-minutes": two_minute_alerts,
+    "classic": classic_alerts,
+}
 """The alerts that a preset adds."""
 
 

@@ -99,6 +99,8 @@ class Policy:
     """Thresholds of other statistics than PSI, where they are not `SIZE_THRESHOLDS`."""
     drift_share: float | None = None
     """Share of the features that must have drifted for the model to have drifted; None if one column is enough."""
+    two_minutes: bool = False
+    """Whether the rule on the last two minutes is applied beside the verdict; it needs outliers and a window of 2m."""
 
     def __post_init__(self) -> None:
         owners = {"": self.size_thresholds, **{f"{name}: ": own.size_thresholds for name, own in self.columns.items()}}

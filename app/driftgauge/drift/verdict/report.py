@@ -34,6 +34,7 @@ from driftgauge.drift.verdict.rule import (
     judge,
 )
 from driftgauge.drift.verdict.sizes import IN_WORDS, range_notes
+from driftgauge.drift.verdict.two_minutes import TwoMinutes, two_minutes
 from driftgauge.drift.verdict.wording import (
     NO_ALERTS,
     Effect,
@@ -99,6 +100,8 @@ class DriftReport:
     """End of the learning time of all columns, seconds since 1970; None if it is over or there is none."""
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the newest rows by who sent them, the largest first; empty where callers have no names."""
+    two_minutes: TwoMinutes | None = None
+    """What the rule on the last two minutes says; None unless the policy asks for it."""
 
     def __repr__(self) -> str:
         severity = f" ({self.severity})" if self.severity else ""
@@ -168,6 +171,7 @@ def evaluate(
         drifted=drifted,
         learning_until=None if np.isnan(until).all() else float(np.nanmax(until)),
         clients=clients,
+        two_minutes=two_minutes(baseline, compared, policy),
     )
     return report, carried
 
@@ -279,9 +283,8 @@ def _large(latched: BoolArray) -> Limit | None:
 
 def _until(cleared: float, window: WindowReport, now: float) -> str | None:
     """Say until when a drift was significant that ended while the window's rows came; None if none did."""
-    if math.isnan(cleared) or window.start is None or cleared < window.start:
-        return None
-    return until_in_words(cleared, now)
+    is_over = not math.isnan(cleared) and window.start is not None and cleared >= window.start
+    return until_in_words(cleared, now) if is_over else None
 
 
 def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, significant: bool) -> str:

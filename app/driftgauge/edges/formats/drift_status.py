@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.data_set import share_of
 from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
 from driftgauge.drift.verdict.rule import LIMITS, Limit
 from driftgauge.drift.verdict.sizes import Sizes
+from driftgauge.drift.verdict.two_minutes import MEAN_RATIO, OUTLIER_RATIO
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "reference_mean": reference,
         "drifted_features": list(report.drifted),
         **_share(report),
+        **_two_minutes(report),
         "baseline": _baseline(report),
         "evidence": _evidence(report),
         "thresholds": dict(zip(LIMITS, report.policy.psi_thresholds, strict=True)),
@@ -67,6 +69,23 @@ def _share(report: DriftReport) -> dict[str, Any]:
     """Return the share of the features that have drifted, and the one that the model's verdict asks for, if any."""
     asked = report.policy.drift_share
     return {} if asked is None else {"drift_share": {"ratio": share_of(report.verdicts), "threshold": asked}}
+
+
+def _two_minutes(report: DriftReport) -> dict[str, Any]:
+    """Return what the rule on the last two minutes says, if it is applied."""
+    found = report.two_minutes
+    if found is None:
+        return {}
+    said = {
+        "alarms": found.alarms,
+        "reason": found.reason,
+        "rows": found.rows,
+        "outlier_ratio": found.outlier_ratio,
+        "outlier_threshold_ratio": OUTLIER_RATIO,
+        "mean_threshold_ratio": MEAN_RATIO,
+        "features": dict(found.features),
+    }
+    return {"two_minutes": said}
 
 
 def _baseline(report: DriftReport) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from driftgauge.drift.reference.baseline import OUTPUTS, PREDICTION
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
+from driftgauge.drift.verdict.two_minutes import TwoMinutes
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
@@ -113,6 +114,7 @@ class PageView:
     performance: PerformanceView | None
     quality: QualityView | None
     outliers: OutliersView | None
+    two_minutes: TwoMinutes | None
     references: ReferencesView | None
     cohorts: CohortsView | None
     """Performance over time."""
@@ -168,6 +170,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         performance=performance_view(facts.performance) if is_overview else None,
         quality=quality_view(facts.quality) if is_overview else None,
         outliers=outliers_view(facts.outliers) if is_overview else None,
+        two_minutes=report.two_minutes if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
@@ -342,7 +345,6 @@ def _health(facts: PageFacts) -> dict[str, str]:
         found["Cost of an evaluation"] = f"{duration(health.evaluation_seconds)} of CPU time"
     if health.logged is not None:
         found["Prediction log"] = log_line(health.logged)
-    created = report.baseline.created
-    when = f"created {created[:10]} {created[11:16]} UTC" if created else "undated"
+    when = f"created {made[:10]} {made[11:16]} UTC" if (made := report.baseline.created) else "undated"
     found["Baseline"] = f"{report.baseline.rows:,} rows, hash {report.baseline.hash[:12]}, {when}"
     return found

@@ -46,6 +46,18 @@ class DriftShare(Documented):
     threshold: float
 
 
+class TwoMinutes(Documented):
+    """The rule on the rows of the last two minutes, with `preset = "two-minutes"` in the settings."""
+
+    alarms: bool
+    reason: str
+    rows: int
+    outlier_ratio: float | None = Field(description="Share of outliers; null without rows.")
+    outlier_threshold_ratio: float
+    mean_threshold_ratio: float
+    features: dict[str, float] = Field(description="Distances of means from the training's that are above the limit.")
+
+
 class _WindowPart(Documented):
     """Fields of a column in every window, in addition to its statistics."""
 
@@ -207,6 +219,7 @@ class DriftStatus(Documented):
     reference_mean: float | None
     drifted_features: list[str]
     drift_share: DriftShare | None = Field(None, description="Absent unless the settings have `drift_share`.")
+    two_minutes: TwoMinutes | None = Field(None, description="Absent unless the settings have this `preset`.")
     baseline: BaselineAbout
     evidence: EvidenceAbout
     thresholds: Thresholds
