@@ -111,6 +111,8 @@ def test_nothing_grows_and_no_series_appears_under_hostile_requests(target: Targ
         converse()
 
     attack(examples(CONVERSATIONS // 5))
+    assert httpx.post(f"{target.address}/ingest/tolerant", json=[{}]).status_code == httpx.codes.OK  # begins its series
+    assert any(name.startswith("model_ingest_") for name, _ in target.series())
     series, memory = target.series(), target.resident_mib()
     attack(examples(CONVERSATIONS))
     assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200, "others are served"
