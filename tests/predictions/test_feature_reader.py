@@ -67,7 +67,7 @@ def test_scattered_rows_are_decoded_a_few_times_and_have_their_own_features(
 
     monkeypatch.setattr(ChunkReader, "close", closing)
     monkeypatch.setattr("driftgauge.predictions.chunk_reader.HELD_BYTES", 0)
-    found = features_of(scattered.read(Selection("m", batch_rows=CHUNKS)))
+    found = features_of(scattered.read(Selection("m", batch_rows=CHUNKS, sorts_on_disk=True)))
     assert {id_: values.tolist() for id_, values in found.items()} == {
         id_: values.tolist() for id_, values in expected().items()
     }

@@ -93,7 +93,7 @@ def temporary_files() -> list[str]:
 
 def test_all_rows_have_their_own_numbers_in_the_order_of_time(shuffled: PredictionStore) -> None:
     write(shuffled, np.arange(ROWS), "other", name="another model")
-    found = firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS)))
+    found = firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True)))
     assert found == list(range(ROWS))
 
 
@@ -111,7 +111,7 @@ def test_each_chunk_is_decoded_a_few_times_however_long_the_log_is(
         close(reader)
 
     monkeypatch.setattr(ChunkReader, "close", closing)
-    assert firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS))) == list(range(ROWS))
+    assert firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))) == list(range(ROWS))
     # The first page, what was read ahead, and the file, whose steps may end within a chunk.
     assert decoded[0] <= 4 * ROWS
 
@@ -122,13 +122,13 @@ def test_probabilities_of_classes_are_those_of_their_rows(
     hold_little(monkeypatch)
     places = np.random.default_rng(0).permutation(ROWS)
     write(store, places, "own", classes=("a", "b", "c"))
-    selection = Selection("m", with_features=False, with_probabilities=True, batch_rows=PAGE_ROWS)
+    selection = Selection("m", with_features=False, with_probabilities=True, batch_rows=PAGE_ROWS, sorts_on_disk=True)
     found = np.concatenate([batch.probabilities[1][:, 0] for batch in store.read(selection)])
     assert found.tolist() == (np.arange(ROWS, dtype=np.float32) / ROWS).astype(np.float64).tolist()
 
 
 def test_rows_that_are_written_after_the_file_are_read_too(shuffled: PredictionStore) -> None:
-    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS))
+    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))
     found = firsts(itertools.islice(batches, 5))
     write(shuffled, np.arange(ROWS, ROWS + 200), "new")
     assert found + firsts(batches) == list(range(ROWS + 200))
@@ -137,7 +137,7 @@ def test_rows_that_are_written_after_the_file_are_read_too(shuffled: PredictionS
 def test_rows_whose_chunk_is_lost_are_missing_and_said_to_be_damaged(shuffled: PredictionStore) -> None:
     with writing(shuffled.engine) as connection:
         connection.execute(update(chunks).where(chunks.c.chunk == 7).values(features=b"short"))
-    batches = list(shuffled.read(Selection("m", batch_rows=PAGE_ROWS)))
+    batches = list(shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True)))
     lost = np.concatenate([batch.damaged for batch in batches])
     assert lost.sum() == CHUNK_ROWS
     assert np.array_equal(np.isnan(firsts(iter(batches))), lost)
@@ -146,7 +146,7 @@ def test_rows_whose_chunk_is_lost_are_missing_and_said_to_be_damaged(shuffled: P
 def test_a_span_of_one_version_has_its_own_rows_alone(shuffled: PredictionStore) -> None:
     write(shuffled, np.random.default_rng(1).permutation(ROWS), "half", version="2")
     begin, end = NOW / 1e6 + 0.2, NOW / 1e6 + 2.8
-    found = firsts(shuffled.read(Selection("m", "2", begin, end, batch_rows=PAGE_ROWS)))
+    found = firsts(shuffled.read(Selection("m", "2", begin, end, batch_rows=PAGE_ROWS, sorts_on_disk=True)))
     assert found == list(range(200, 2_800))
 
 
@@ -169,13 +169,13 @@ def test_events_of_the_same_moment_are_told_apart_by_their_number(
             features=np.repeat(rows[:, None].astype(np.float64), FEATURES, axis=1),
         )
         store.write([own])
-    found = firsts(store.read(Selection("m", batch_rows=PAGE_ROWS)))
+    found = firsts(store.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True)))
     assert found == np.lexsort((np.arange(ROWS), moments)).tolist()
 
 
 def test_the_file_is_gone_when_the_reading_ends_early(shuffled: PredictionStore) -> None:
     before = temporary_files()
-    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS))
+    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))
     firsts(itertools.islice(batches, 5))
     assert len(temporary_files()) == len(before) + 1
     batches.close()  # type: ignore[attr-defined]
@@ -184,16 +184,25 @@ def test_the_file_is_gone_when_the_reading_ends_early(shuffled: PredictionStore)
 
 def test_a_page_alone_needs_no_file(shuffled: PredictionStore) -> None:
     before = temporary_files()
-    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS))
+    batches = shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))
     next(batches)
     assert temporary_files() == before
+
+
+def test_a_server_writes_no_file(shuffled: PredictionStore) -> None:
+    before = temporary_files()
+    found: list[float] = []
+    for batch in shuffled.read(Selection("m", batch_rows=PAGE_ROWS)):
+        found += firsts(iter([batch]))
+        assert temporary_files() == before
+    assert found == list(range(ROWS))
 
 
 def test_a_log_in_its_order_needs_no_file(store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> None:
     hold_little(monkeypatch)
     write(store, np.arange(ROWS), "own")
     before = temporary_files()
-    for _ in store.read(Selection("m", batch_rows=PAGE_ROWS)):
+    for _ in store.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True)):
         assert temporary_files() == before
 
 
@@ -203,7 +212,7 @@ def test_too_little_room_is_an_error_that_says_where_and_what_to_do(
     monkeypatch.setattr(spilled_numbers, "RESERVE_BYTES", 1 << 60)
     before = temporary_files()
     with pytest.raises(PredictionLogError, match=r"temporary file of up to 1 MiB in .*: read a shorter time, or make"):
-        firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS)))
+        firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True)))
     assert temporary_files() == before
 
 
@@ -211,7 +220,7 @@ def test_a_short_log_is_read_without_room(store: PredictionStore, monkeypatch: p
     monkeypatch.setattr(chunk_reader, "HELD_BYTES", 0)
     monkeypatch.setattr(spilled_numbers, "RESERVE_BYTES", 1 << 60)
     write(store, np.random.default_rng(0).permutation(ROWS), "own")
-    assert firsts(store.read(Selection("m", batch_rows=PAGE_ROWS))) == list(range(ROWS))
+    assert firsts(store.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))) == list(range(ROWS))
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def learn(
     now = time.time()
     store = open_log(source if source.is_dir() else None, state_dir)
     try:
-        batches = store.read(Selection(name, since=now - seconds))
+        batches = store.read(Selection(name, since=now - seconds, sorts_on_disk=True))
         return learn_baseline(known, batches, rfc3339(now), options)
     except BaselineError as error:
         there = ", ".join(store.model_names()) or "none"

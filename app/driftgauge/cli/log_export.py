@@ -50,7 +50,7 @@ def export(
 
     The file appears when it is whole. Rows that a server writes meanwhile do no harm.
     """
-    batches = store.read(replace(selection, with_probabilities=True))
+    batches = store.read(replace(selection, with_probabilities=True, sorts_on_disk=True))
     first = next(batches, None)
     if first is None:
         raise PredictionLogError(f"the log has no such predictions of {selection.model}")

@@ -44,6 +44,8 @@ class Selection:
     with_probabilities: bool = False
     """Whether to read the probability of each class too, of models of several."""
     batch_rows: int = BATCH_ROWS
+    sorts_on_disk: bool = False
+    """Whether numbers may be sorted in a temporary file where events came in any order; servers write none."""
 
 
 _NARROW: Final = [
@@ -146,8 +148,9 @@ def _pages(
         if len(rows) < selection.batch_rows:
             return
         after = batch.cursor
-        following = partial(_query, selection, model, named, keys)
-        numbers.prepare(partial(Remaining, engine, after, following, model, named), known.models)
+        if selection.sorts_on_disk:
+            following = partial(_query, selection, model, named, keys)
+            numbers.prepare(partial(Remaining, engine, after, following, model, named), known.models)
 
 
 class _Versions:
