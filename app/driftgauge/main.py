@@ -17,6 +17,7 @@ from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.composition.monitoring import compose_model, compose_service
+from driftgauge.composition.outliers import later_outliers
 from driftgauge.composition.releases import compose_releases
 from driftgauge.composition.states import check_service, check_state
 from driftgauge.composition.watched import WatchedModel
@@ -197,9 +198,12 @@ def load_model(
     predictor = _verified(bundle)
     failures = Problems(clock)
     monitoring = compose_model(settings, watched(settings, bundle, service), clock)
-    capture = Capture(monitoring.monitor, monitoring.problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
     scorer = bundle.baseline.novelty_scorer if settings.outliers else None
+    scoring = ThreadPoolExecutor(1, thread_name_prefix="outliers")  # its thread starts with the first rows
+    later = None if scorer is None else later_outliers(settings, monitoring, scorer, scoring)
+    scorer = None if later else scorer  # then answers do not say which rows are outliers
+    capture = Capture(monitoring.monitor, monitoring.problems, watching=settings.monitoring_enabled, later=later)
     threshold = None if scorer is None else scorer.threshold
     outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
     batcher = _batcher(settings, predictor, capture, executor, outliers)
@@ -230,6 +234,7 @@ def load_model(
         monitoring=monitoring,
         failures=failures,
         executor=executor,
+        scoring=scoring,
         predict_label=endpoint(PredictJson(decoder, info, settings.max_rows, named)) if info.classes else None,
         outlier_threshold=threshold,
         outlier_samples=() if scorer is None else sample_scores(predictor, scorer),

@@ -137,6 +137,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("statistic_thresholds", "ks=0.15:0.3, JS=0.1:0.2", {"ks": (0.15, 0.3), "js": (0.1, 0.2)}),
     ("drift_share", "0.5", 0.5),
     ("outliers", "true", True),
+    ("outliers_inline", "true", True),
     ("outlier_threshold_ratio", "0.3", 0.3),
     ("preset", "Two-minutes", "two-minutes"),
     ("job_ids", "true", True),

@@ -17,9 +17,9 @@ from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError
-from driftgauge.models import constraints_file, sample_file
+from driftgauge.models import constraints_file, outlier_file, sample_file
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
 from driftgauge.models.describe import describe_baseline
@@ -45,7 +45,7 @@ def baseline_build(
         built = baseline_and_beside(table, for_table(options, table, kinds, about))
         baseline = built.baseline
         _write(dumps(baseline).encode(), out)
-        kept_rows = _keep(built, out)
+        kept_rows = [*_keep(built, out), *_write_detector(baseline, out)]
         beside = constraints_file.beside(out)
         is_new = not beside.exists()
         if is_new:
@@ -57,6 +57,17 @@ def baseline_build(
     errors.print(f"wrote {beside}" if is_new else kept, soft_wrap=True)
     for line in kept_rows:
         errors.print(line, soft_wrap=True)
+
+
+def _write_detector(baseline: Baseline, out: Path) -> list[str]:
+    """Write the detector of outliers beside the baseline, or remove that of an earlier one; return what was done."""
+    beside = outlier_file.beside(out)
+    if outlier_file.dump(baseline, beside):
+        return [f"wrote {beside}: the detector of outliers"]
+    if not beside.exists():
+        return []
+    beside.unlink()
+    return [f"removed {beside}: the baseline before had this detector of outliers"]
 
 
 def _keep(built: BuiltBaseline, out: Path) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from driftgauge.about import NOTHING, About
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.bins import MAX_TAIL, MISSING, Bins, Rule
-from driftgauge.drift.novelty.novelty import OUTLIER, OUTLIER_BINS, Novelty
+from driftgauge.drift.novelty.novelty import MAHALANOBIS, OUTLIER, OUTLIER_BINS, Detector, Novelty
 from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
 from driftgauge.drift.reference.build import QUANTILES
 from driftgauge.drift.reference.columns import ColumnBaseline, CorrelationTable, Kind
@@ -191,6 +191,7 @@ class _NoveltyText(_Part):
     threshold: Annotated[_Number, Field(ge=0.0)]
     quantile: Annotated[_Number, Field(ge=0.0, le=1.0)]
     column: _ColumnText
+    detector: Detector = MAHALANOBIS
 
     @model_validator(mode="after")
     def _is_possible(self) -> _NoveltyText:
@@ -208,7 +209,8 @@ class _NoveltyText(_Part):
         _require(len(self.covariance) == pairs, f"{len(self.covariance)} covariances for {numeric} numeric columns")
 
     def built(self) -> Novelty:
-        return Novelty(self.features, self.covariance, self.threshold, self.quantile, self.column.built())
+        built = self.column.built()
+        return Novelty(self.features, self.covariance, self.threshold, self.quantile, built, self.detector)
 
 
 class _BaselineText(_Part):

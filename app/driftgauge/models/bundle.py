@@ -19,7 +19,7 @@ from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
-from driftgauge.models import baseline_file, constraints_file, held_out_file, sample_file
+from driftgauge.models import baseline_file, constraints_file, held_out_file, outlier_file, sample_file
 from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 
@@ -287,9 +287,10 @@ def read_info(folder: Path) -> BundleInfo:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file."""
     try:
-        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES, _BASELINE_HINT))
+        baseline = baseline_file.loads(_read(path, baseline_file.MOST_BYTES, _BASELINE_HINT))
     except BaselineError as error:
         raise BundleError(f"{path}: {error}") from error
+    return outlier_file.with_detector(path, baseline)
 
 
 def _read(path: Path, most_bytes: int, hint: str = "") -> str:

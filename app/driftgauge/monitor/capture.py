@@ -22,6 +22,7 @@ from driftgauge.metrics.series import (
     RETRIED,
     SCORE,
 )
+from driftgauge.monitor.later import AnsweredRows, LaterOutliers
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.predictions.log import ModelLog
@@ -60,12 +61,18 @@ class Answered:
 
 
 class Capture:
-    """Counts answers and hands their rows to a monitor; without `watching` it only counts."""
+    """Counts answers and hands their rows to a monitor; without `watching` it only counts.
 
-    def __init__(self, monitor: ColumnMonitor, problems: Problems, *, watching: bool = True) -> None:
+    `later` observes rows in its place, once a slow detector has scored them.
+    """
+
+    def __init__(
+        self, monitor: ColumnMonitor, problems: Problems, *, watching: bool = True, later: LaterOutliers | None = None
+    ) -> None:
         self._monitor = monitor
         self.problems: Final = problems
         self._watching = watching
+        self._later = later
         self.log: ModelLog | None = None
         """Keeps every prediction, if the server has a prediction log."""
 
@@ -91,7 +98,9 @@ class Capture:
                 counters.observe(BATCH_ROWS.name, [rows])
             if self.log is not None:
                 self.log.put(answered)
-            if self._watching:
+            if self._watching and self._later is not None:
+                self._later.observe(AnsweredRows(answered.columns, answered.arrival, answered.event))
+            elif self._watching:
                 self._monitor.observe(
                     answered.columns,
                     arrival=answered.arrival,

@@ -59,7 +59,7 @@ class Batcher:
 
     `submit` is called on the event loop, always the same one. `by_event` says that the monitor runs on event
     time, where observing rows would block the event loop for too long: every batch then goes to the thread.
-    `outliers` scores how unlike the reference rows are, where answers say so.
+    `outliers` scores how unlike the reference rows are, where answers say so; a slow one does so in the thread.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Batcher:
         self._explainer = Explainer(predictor)
         self._capture = capture
         self._executor = executor
-        self._by_event = by_event
+        self._in_thread_always = by_event or (outliers is not None and not outliers.is_quick)
         self._outliers: Final = outliers
         self.mirror: Mirror | None = None
         """Is given the answered requests, for a shadow version."""
@@ -135,7 +135,7 @@ class Batcher:
         return self._in_thread or not self._is_quick(1)
 
     def _is_quick(self, rows: int) -> bool:
-        return not self._by_event and self.latency.seconds(rows) <= INLINE_SECONDS
+        return not self._in_thread_always and self.latency.seconds(rows) <= INLINE_SECONDS
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """Return the event loop that serves; asking asyncio each time costs a system call."""

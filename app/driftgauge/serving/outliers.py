@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
 from driftgauge.models.predictor import Predictor, batch_of
 from driftgauge.monitor.problems import Problems
 
@@ -20,6 +20,7 @@ class OutlierScorer:
         """Score rows with a baseline's scorer, and record what goes wrong."""
         self.threshold: Final = scorer.threshold
         """Rows with a higher score are outliers."""
+        self.is_quick: Final = scorer.is_quick
         self._scorer: Final = scorer
         self._problems: Final = problems
 

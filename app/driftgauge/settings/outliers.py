@@ -13,6 +13,12 @@ class OutlierSettings(BaseModel):
         description="Say in every answer whether the row is an outlier (`is_outlier`, `outlier_score`), and watch the "
         "share of outliers as a column. Bundles and baselines of earlier versions have to be built again.",
     )
+    outliers_inline: bool = Field(
+        False,
+        description="Score rows before they are answered also by a detector that takes milliseconds "
+        "(`--outlier-detector`). Without it such a detector scores them afterwards, and answers do not say which rows "
+        "are outliers.",
+    )
     outlier_threshold_ratio: float = Field(
         0.2,
         gt=0.0,

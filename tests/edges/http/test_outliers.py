@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.novelty.novelty import Detector
 from driftgauge.errors import SettingsError
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 
 from tests.conftest import ExampleOf
 from tests.examples import Example
@@ -149,8 +151,44 @@ def test_a_score_that_fails_does_not_fail_the_answer(
     def broken(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("driftgauge.drift.novelty.scorer.NoveltyScorer.scores", broken)
+    monkeypatch.setattr("driftgauge.drift.novelty.outlier_scorer.NoveltyScorer.scores", broken)
     answer = server.predict({"features": binary.rows(1)[0]})
     assert answer.status_code == 200
     assert "is_outlier" not in answer.json()
     assert any("no room" in problem for problem in server.problems(1))
+
+
+DETECTORS: tuple[Detector, ...] = ("isolation_forest", "one_class_svm")
+
+
+def with_detector(example: Example, detector: Detector) -> Example:
+    """Return the example with a detector that was fitted on rows like its own."""
+    bundle = example.bundle
+    rows = example.rows(300)
+    names = [feature.name for feature in bundle.info.features]
+    columns = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
+    fitted = create_baseline(columns, BaselineOptions(outlier_detector=detector)).novelty
+    return replace(example, bundle=replace(bundle, baseline=replace(bundle.baseline, novelty=fitted)))
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_slow_detector_scores_rows_after_their_answer(detector: Detector, binary: Example) -> None:
+    with served(with_detector(binary, detector), outliers=True) as server:
+        answer = server.predict({"instances": [*binary.rows(20), *[strange(binary)] * 10]}).json()
+        assert set(answer["predictions"][0]) == {"prediction_id", "prediction", "score"}
+        server.context.model().scoring.shutdown()  # ends once the rows are scored
+        counted = [
+            server.metric("model_feature_bin_rows_total", feature_name="prediction_outlier", bin=name)
+            for name in ("ok", "outlier")
+        ]
+        assert sum(counted) == 30
+        assert 10 <= counted[1] <= 13
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_asked_inline_a_slow_detector_says_which_rows_are_outliers(detector: Detector, binary: Example) -> None:
+    with served(with_detector(binary, detector), outliers=True, outliers_inline=True) as server:
+        found = server.predict({"instances": [*binary.rows(20), strange(binary)]}).json()["predictions"]
+        assert found[-1]["is_outlier"]
+        assert sum(own["is_outlier"] for own in found) <= 3
+        assert server.status()["rows_observed"] == 21

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from driftgauge.drift.bins import OTHER, UNSEEN, Bins, FloatArray
+from driftgauge.drift.novelty.detector_rows import DetectorRows
 from driftgauge.drift.novelty.novelty import packed
 from driftgauge.drift.novelty.scorer import RowScorer, scales_of
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, Table
@@ -35,6 +36,10 @@ class ReferenceNovelty:
         """The cells of the column of outliers, shape [rows]."""
         return (self.scores > self.threshold).astype(np.float64)
 
+    def by(self, scores: FloatArray, quantile: float) -> ReferenceNovelty:
+        """Return the same with other scores of the rows, and the threshold that follows."""
+        return replace(self, scores=scores, threshold=_threshold(scores, quantile))
+
 
 def reference_novelty(
     table: Table, columns: Sequence[ColumnBaseline], quantile: float = QUANTILE
@@ -56,7 +61,17 @@ def reference_novelty(
     scorer, means = RowScorer(columns, covariance, is_left_out=True), np.zeros(len(columns))
     means[numeric] = scales.mean
     scores = np.concatenate([_left_out_scores(scorer, cells, rows, means) for cells in _parts(table, columns, rows)])
-    return ReferenceNovelty(covariance, scores, float(np.quantile(scores, quantile, method="inverted_cdf")))
+    return ReferenceNovelty(covariance, scores, _threshold(scores, quantile))
+
+
+def _threshold(scores: FloatArray, quantile: float) -> float:
+    return float(np.quantile(scores, quantile, method="inverted_cdf"))
+
+
+def detector_rows(table: Table, columns: Sequence[ColumnBaseline]) -> FloatArray:
+    """Return the rows of a table as a detector takes them, shape [rows, columns]."""
+    rows = DetectorRows(columns, [column.name for column in columns])
+    return np.concatenate([rows.of(cells) for cells in _parts(table, columns, columns[0].rows)])
 
 
 def _left_out_scores(scorer: RowScorer, cells: FloatArray, rows: int, means: FloatArray) -> FloatArray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -15,6 +15,9 @@ OUTLIER: Final = "prediction_outlier"
 """The monitored column that says whether a row is an outlier."""
 OUTLIER_BINS: Final = Bins("category", categories=("ok", "outlier"))
 """Its bins: the code of an outlier is 1, that of any other row 0."""
+
+Detector = Literal["mahalanobis", "isolation_forest", "one_class_svm"]
+MAHALANOBIS: Final = "mahalanobis"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Novelty:
     """Share of the reference's rows whose score is at most the threshold."""
     column: ColumnBaseline
     """The column of outliers in the reference, each row scored as if it had not been in it."""
+    detector: Detector = MAHALANOBIS
+    """What scores rows, and what threshold and column are of."""
+    fitted: Callable[[FloatArray], FloatArray] | None = field(default=None, compare=False, repr=False)
+    """Scores rows of `DetectorRows`; None for `mahalanobis`, and where the detector's file was not read."""
 
     @property
     def ratio(self) -> float:
@@ -60,4 +67,5 @@ def novelty_content(novelty: Novelty) -> dict[str, Any]:
         "threshold": novelty.threshold,
         "quantile": novelty.quantile,
         "column": column_content(novelty.column),
+        **({} if novelty.detector == MAHALANOBIS else {"detector": novelty.detector}),
     }

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import MISSING, FloatArray, IntArray
-from driftgauge.drift.novelty.novelty import Novelty, unpacked
+from driftgauge.drift.novelty.novelty import unpacked
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.scales import Scales
 
@@ -112,22 +112,6 @@ class RowScorer:
         codes: IntArray = np.where(np.isnan(own), self._gaps, own).astype(np.int64) + self._offsets
         found: FloatArray = np.take(self._table, codes).sum(axis=1)
         return found
-
-
-class NoveltyScorer:
-    """Scores the rows of a baseline and says which are outliers."""
-
-    def __init__(self, novelty: Novelty, columns: Sequence[ColumnBaseline]) -> None:
-        self.threshold: Final = novelty.threshold
-        self._rows: Final = RowScorer(columns, novelty.covariance, frozenset(novelty.features))
-
-    def scores(self, cells: FloatArray) -> FloatArray:
-        """Return the score of each row, shape [n]; see `RowScorer.scores`."""
-        return self._rows.scores(cells)
-
-    def flags(self, scores: FloatArray) -> FloatArray:
-        """Return the cells of the column of outliers, shape [n]: 1 for a score above the threshold, else 0."""
-        return (scores > self.threshold).astype(np.float64)
 
 
 def scales_of(columns: Sequence[ColumnBaseline]) -> Scales:

@@ -53,5 +53,5 @@ def outlier_share(report: DriftReport, threshold: float) -> OutlierShare | None:
 
 def _ratio(window: WindowReport) -> float:
     own = window.counts[-1]  # the column of outliers is the last
-    rows = int(own.sum())
+    rows = int(own[:2].sum())  # a row may have no score
     return float(own[1]) / rows if rows else math.nan

@@ -18,7 +18,7 @@ from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatA
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.novelty.novelty import OUTLIER, Novelty
-from driftgauge.drift.novelty.scorer import NoveltyScorer
+from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable
 from driftgauge.drift.reference.content import baseline_content
 from driftgauge.drift.reference.sizes import SizeReference, larger_ranges

@@ -44,6 +44,8 @@ class ServedModel:
     """Failures of the model: logged, and counted as failed predictions."""
     executor: ThreadPoolExecutor
     """Runs slow models: one thread, so that the event loop keeps running."""
+    scoring: ThreadPoolExecutor
+    """Runs a slow detector of outliers after the answers."""
     predict_label: PredictionEndpoint[PredictRequest] | None = None
     """Answers with the names of classes; None for a regression, which has none."""
     outlier_threshold: float | None = None
@@ -76,6 +78,7 @@ class ServedModel:
     def leave(self) -> None:
         """End its threads, save its state and give it back, once no request uses it; called off the event loop."""
         self.executor.shutdown()
+        self.scoring.shutdown()  # the rows that wait are observed
         self.monitoring.leave()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from driftgauge.drift.multivariate.report import MOST_ROWS
 from driftgauge.drift.multivariate.sample import RowSample, drawn_rows
 from driftgauge.drift.novelty.attach import with_novelty
 from driftgauge.drift.novelty.build import QUANTILE
+from driftgauge.drift.novelty.novelty import MAHALANOBIS, Detector
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.quality.suggestion import suggest, table_facts
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, RESERVED, Baseline, measuring_length
@@ -29,6 +31,7 @@ from driftgauge.drift.verdict.policy import OF_VALUES, STATISTICS, Statistic
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
+from driftgauge.models.creation.outlier_detector import detect
 from driftgauge.tables.cells import text_lengths
 from driftgauge.tables.stream import require_columns, separator_hint
 from driftgauge.tables.table import (
@@ -138,6 +141,15 @@ class BaselineOptions:
             BASELINE,
         ),
     ] = QUANTILE
+    outlier_detector: Annotated[
+        Detector,
+        Option(
+            "What tells outliers: mahalanobis is fast; isolation_forest and one_class_svm of scikit-learn are written "
+            "to a file beside the baseline.",
+            "NAME",
+            BASELINE,
+        ),
+    ] = MAHALANOBIS
     keep_rows: Annotated[
         int,
         Option(
@@ -283,6 +295,7 @@ def telling_outliers(baseline: Baseline, columns: Table, options: BaselineOption
         expected_range_quantile=options.expected_range_quantile,
         statistics=options.statistics,
         hours=_hours(options, source),
+        detect=None if options.outlier_detector == MAHALANOBIS else partial(detect, options.outlier_detector),
     )
 
 

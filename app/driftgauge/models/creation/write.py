@@ -16,7 +16,7 @@ import skops.io
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
-from driftgauge.models import constraints_file, held_out_file, sample_file
+from driftgauge.models import constraints_file, held_out_file, outlier_file, sample_file
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
@@ -57,6 +57,7 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             saved(draft / bundle.info.model.file)
             bundle = _with_hash(bundle, draft / bundle.info.model.file)
         (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
+        outlier_file.dump(bundle.baseline, draft / outlier_file.OUTLIERS_FILE)
         if bundle.labels is not None:
             (draft / bundles.LABELS_FILE).write_text(dumps(bundle.labels), encoding="utf-8")
         if bundle.held_out is not None:
