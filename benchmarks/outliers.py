@@ -19,8 +19,10 @@ import numpy as np
 import typer
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.novelty.build import reference_novelty
+from driftgauge.drift.novelty.novelty import Detector
 from driftgauge.drift.novelty.scorer import RowScorer
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from sklearn import datasets
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
@@ -52,6 +54,19 @@ def ours(reference: FloatArray) -> Score:
     return RowScorer(columns, found.covariance).scores
 
 
+def detector(name: Detector) -> Callable[[FloatArray], Score]:
+    """Return what fits one of our detectors from scikit-learn, with its threshold, as a baseline does."""
+
+    def fit(reference: FloatArray) -> Score:
+        table = {f"c{index}": reference[:, index].copy() for index in range(reference.shape[1])}
+        scorer = create_baseline(table, BaselineOptions(outlier_detector=name)).novelty_scorer
+        if scorer is None:
+            raise ValueError("too many columns")
+        return scorer.scores
+
+    return fit
+
+
 def of_pyod(module: str, name: str) -> Callable[[FloatArray], Score]:
     """Return what fits one of PyOD's detectors with its defaults, on standardised columns."""
     detector: Any = getattr(import_module(f"pyod.models.{module}"), name)
@@ -67,7 +82,12 @@ def of_pyod(module: str, name: str) -> Callable[[FloatArray], Score]:
 def detectors() -> Mapping[str, Callable[[FloatArray], Score]]:
     """Return what fits each detector, by name."""
     usual = {"ECOD": "ecod", "KNN": "knn", "IForest": "iforest", "LOF": "lof", "OCSVM": "ocsvm", "MCD": "mcd"}
-    return {"Driftgauge": ours, **{name: of_pyod(module, name) for name, module in usual.items()}}
+    own = {
+        "Driftgauge": ours,
+        "Driftgauge, isolation_forest": detector("isolation_forest"),
+        "Driftgauge, one_class_svm": detector("one_class_svm"),
+    }
+    return {**own, **{name: of_pyod(module, name) for name, module in usual.items()}}
 
 
 def measure(fit: Callable[[FloatArray], Score], rows: FloatArray, classes: IntArray, seeds: int) -> Result:
