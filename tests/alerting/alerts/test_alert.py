@@ -20,7 +20,7 @@ ALERT = Alert(
 )
 
 
-def annotations(alert: Alert, options: MonitoringOptions = OPTIONS) -> dict[str, Any]:
+def notes_of(alert: Alert, options: MonitoringOptions = OPTIONS) -> dict[str, Any]:
     found: dict[str, Any] = rule(alert, options)["annotations"]
     return found
 
@@ -39,7 +39,7 @@ def test_times_that_are_empty_are_left_out_and_others_written() -> None:
 
 
 def test_the_addresses_open_with_the_labels_that_the_alert_keeps() -> None:
-    found = annotations(ALERT)
+    found = notes_of(ALERT)
     model, feature = ("{{ $labels.%s | urlquery }}" % name for name in ("model_name", "feature_name"))  # noqa: UP031  # braces
     assert found["page_url"] == f"https://models.example/drift/status?model={model}&feature={feature}"
     assert found["dashboard_url"].startswith(f"https://grafana.example/d/{FEATURE}?var-job=")
@@ -47,13 +47,13 @@ def test_the_addresses_open_with_the_labels_that_the_alert_keeps() -> None:
 
 
 def test_a_runbook_of_the_server_is_filled_with_the_feature_and_one_elsewhere_is_not() -> None:
-    assert "/ModelFeatureDrift?feature=" in annotations(ALERT)["runbook_url"]
+    assert "/ModelFeatureDrift?feature=" in notes_of(ALERT)["runbook_url"]
     elsewhere = replace(OPTIONS, runbook_url="https://wiki.example/runbooks")
-    assert annotations(ALERT, elsewhere)["runbook_url"] == "https://wiki.example/runbooks/ModelFeatureDrift"
+    assert notes_of(ALERT, elsewhere)["runbook_url"] == "https://wiki.example/runbooks/ModelFeatureDrift"
 
 
 def test_an_alert_of_no_model_has_no_owner_and_no_query() -> None:
-    found = annotations(replace(ALERT, keeps=(), severity="none"))
+    found = notes_of(replace(ALERT, keeps=(), severity="none"))
     assert "owner" not in found
     assert "?" not in found["page_url"] + found["dashboard_url"] + found["runbook_url"]
-    assert "owner" in annotations(ALERT)
+    assert "owner" in notes_of(ALERT)
