@@ -163,6 +163,29 @@ def test_a_table_is_checked_by_the_monitors_thresholds_and_not_observed(binary: 
             plain.check(moved.drop(columns="mean area"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "violated", "examples"),
+    [
+        ({}, 1, 3),
+        ({"quality_examples": False}, 1, 0),
+        ({"prediction_log_drop": ["mean area"]}, 1, 0),
+        ({"quality_enabled": False}, None, 0),
+    ],
+)
+def test_a_check_shows_no_more_of_constraints_than_the_monitor(
+    binary: Example, settings: dict[str, Any], violated: int | None, examples: int
+) -> None:
+    moved = binary.held_out.assign(**{"mean area": 1e6 + binary.held_out["mean area"]})
+    with Monitor.open(binary.folder, **settings) as monitor:
+        quality = monitor.check(moved).worst.quality
+    if violated is None:
+        assert quality is None
+        return
+    assert quality is not None
+    (found,) = quality.worst_first
+    assert (found.feature, len(found.examples)) == ("mean area", examples)
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 

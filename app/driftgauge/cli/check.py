@@ -134,13 +134,12 @@ def check(
 
 def _under_settings(options: CheckOptions, settings: Settings, baseline: Baseline) -> CheckOptions:
     """Return options with the thresholds of a server, and with what it does not show."""
-    redacted = (*settings.prediction_log_drop, *settings.prediction_log_hash)
     is_off = options.no_constraints or (options.constraints is None and not settings.quality_enabled)
     return replace(
         options,
         base=policy_of(settings, baseline),
         no_constraints=is_off,
-        redacted=redacted,
+        redacted=settings.redacted_columns,
         has_examples=settings.quality_examples,
     )
 

@@ -232,8 +232,7 @@ def _checker(settings: Settings, model: WatchedModel, policy: Policy) -> Checker
     """Return what checks the model's rows against its constraints; None without constraints, or if they are off."""
     if model.constraints is None or not settings.quality_enabled:
         return None
-    redacted = (*settings.prediction_log_drop, *settings.prediction_log_hash)
-    options = QualityOptions.of(policy, redacted, has_examples=settings.quality_examples)
+    options = QualityOptions.of(policy, settings.redacted_columns, has_examples=settings.quality_examples)
     return Checker(model.baseline, model.constraints, options)
 
 

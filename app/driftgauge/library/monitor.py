@@ -55,6 +55,7 @@ class Monitor:
         """Use `Monitor.open` instead."""
         self._source: Final = source
         self._on_error: Final = on_error
+        self._settings: Final = settings
         self._clock: Final = clock
         self._rows: Final = RowReader(source.baseline)
         self._features: Final = tuple(name for name in source.baseline.names if name not in RESERVED)
@@ -225,7 +226,7 @@ class Monitor:
         return self._parts().monitor.evaluate(self._clock()).report
 
     def check(self, table: Any, *, time: str | None = None, every: str | None = None) -> CheckReport:
-        """Compare a table with the baseline by this monitor's thresholds; its rows are not observed.
+        """Compare a table with the baseline by this monitor's settings; its rows are not observed.
 
         `table` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. `time` names its
         column of times, and `every` a period such as `1d`, for one verdict each. Raises CheckError or TableError.
@@ -233,7 +234,15 @@ class Monitor:
         from driftgauge.checks.options import CheckOptions
         from driftgauge.checks.table import check
 
-        options = CheckOptions(time=time, every=every, base=self._parts().monitor.options.policy)
+        settings = self._settings
+        options = CheckOptions(
+            time=time,
+            every=every,
+            no_constraints=not settings.quality_enabled,
+            redacted=settings.redacted_columns,
+            has_examples=settings.quality_examples,
+            base=self._parts().monitor.options.policy,
+        )
         return check(self._source.given, table, options, now=self._clock())
 
     # ------------------------------------------------------------ what others read

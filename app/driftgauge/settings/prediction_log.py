@@ -64,6 +64,11 @@ class PredictionLogSettings(BaseModel):
         description="Secret key of `prediction_log_hash`, at least 16 characters. Set it in the environment.",
     )
 
+    @property
+    def redacted_columns(self) -> tuple[str, ...]:
+        """The features of which no value is shown anywhere."""
+        return (*self.prediction_log_drop, *self.prediction_log_hash)
+
     @model_validator(mode="after")
     def _hashes_have_a_key(self) -> Self:
         if self.prediction_log_hash and self.prediction_log_hash_key is None:
