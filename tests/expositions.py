@@ -30,6 +30,7 @@ from driftgauge.metrics.server_series import NO_SLOT, server_series
 from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.metrics.two_minute_gauges import TWO_MINUTE_GAUGES
+from driftgauge.metrics.whole_row_gauges import WHOLE_ROW_GAUGES
 from driftgauge.monitor.monitor import ColumnMonitor, state_shape
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
@@ -194,7 +195,7 @@ def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     """The declared series without those that ground truth, a rolling reference, a consumer or settings give."""
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
     sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES)}
-    sometimes |= {own.name for own in (*QUALITY_GAUGES, *TWO_MINUTE_GAUGES)}
+    sometimes |= {own.name for own in (*QUALITY_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES)}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

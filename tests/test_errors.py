@@ -73,6 +73,8 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.INVALID_QUERY,
         Reason.UNKNOWN_FORMAT,
         Reason.MONITORING_DISABLED,
+        Reason.NO_KEPT_ROWS,
+        Reason.ROWS_NOT_COMPARED,
         Reason.NOT_ACCEPTABLE,
         Reason.INVALID_VERSION,
         Reason.BUNDLE_NOT_ALLOWED,

@@ -254,6 +254,7 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
         service=service,
         held_out=bundle.held_out,
         constraints=bundle.constraints,
+        sample=bundle.sample,
         truth=truth_of(info, bundle.labels, bundle.held_out),
     )
 

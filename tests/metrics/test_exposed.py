@@ -17,6 +17,7 @@ from driftgauge.metrics.server_series import CALLER_LIMITS, ERROR_BUDGET, LOG_GA
 from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.metrics.two_minute_gauges import TWO_MINUTE_GAUGES
+from driftgauge.metrics.whole_row_gauges import WHOLE_ROW_GAUGES
 from driftgauge.monitor.monitor import ColumnMonitor
 
 from tests.expositions import FORMATS, OPENMETRICS, SERVER, TEXT, Exposition, drifted, facts_of, other_monitor
@@ -168,7 +169,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
-    of_settings = (*STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES, *TWO_MINUTE_GAUGES)
+    of_settings = (*STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES)
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]
     assert {gauge.name for gauge in of_others if gauge not in of_settings} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",

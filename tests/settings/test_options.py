@@ -35,6 +35,7 @@ WITHOUT_UNIT = {
     "ingest_max_open_events",
     "drift_share",
     *(f"performance_drop_threshold_{how}" for how in ("warning", "critical")),
+    *(f"multivariate_auc_threshold_{how}" for how in ("warning", "critical")),
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
 """Numbers that are no time or size, or are known by their name to be rows, processes, or header fields."""
@@ -136,6 +137,11 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("statistic", "KS", "ks"),
     ("statistic_thresholds", "ks=0.15:0.3, JS=0.1:0.2", {"ks": (0.15, 0.3), "js": (0.1, 0.2)}),
     ("drift_share", "0.5", 0.5),
+    ("multivariate", "verdict", "verdict"),
+    ("multivariate_interval_seconds", "30", 30),
+    ("multivariate_timeout_seconds", "5", 5),
+    ("multivariate_auc_threshold_warning", "0.6", 0.6),
+    ("multivariate_auc_threshold_critical", "0.9", 0.9),
     ("outliers", "true", True),
     ("outliers_inline", "true", True),
     ("outlier_threshold_ratio", "0.3", 0.3),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from driftgauge.checks.whole_rows import multivariate_json
 from driftgauge.edges.formats.drift_status import report_json
+from driftgauge.edges.formats.multivariate import multivariate_json
 from driftgauge.edges.formats.quality import quality_json
 from driftgauge.models.bundle import Performance
 

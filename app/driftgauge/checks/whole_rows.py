@@ -54,28 +54,3 @@ class WholeRows:
 def features_of(baseline: Baseline) -> list[str]:
     """Return the columns of whole rows: all but the scores of the model."""
     return [name for name in baseline.names if name not in RESERVED]
-
-
-def multivariate_json(found: MultivariateReport) -> dict[str, Any]:
-    """Return a comparison of whole rows as JSON has it."""
-    separation, rebuilt = found.separation, found.reconstruction
-    return {
-        "rows": found.rows,
-        "reference_rows": found.reference_rows,
-        "significant": found.is_significant,
-        "reason": found.reason,
-        "auc": None
-        if separation is None
-        else {"value": separation.auc, "low": separation.low, "high": separation.high},
-        "columns": dict(found.columns),
-        "reconstruction_error": None
-        if rebuilt is None
-        else {
-            "components": rebuilt.components,
-            "reference": rebuilt.reference,
-            "current": rebuilt.current,
-            "shift": rebuilt.shift,
-            "low": rebuilt.low,
-            "high": rebuilt.high,
-        },
-    }

@@ -43,6 +43,7 @@ def elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedMo
         service=service,
         source=INGEST,
         constraints=own.constraints,
+        sample=own.sample,
     )
 
 

@@ -10,9 +10,11 @@ from typing import Final
 
 import structlog
 
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, LedgerUnavailable, SettingsError
+from driftgauge.models import sample_file
 from driftgauge.models.bundle import Bundle, load_bundle, read_baseline, read_info
 from driftgauge.models.constraints_file import of_baseline
 from driftgauge.models.model_file import UntrustedTypes
@@ -36,6 +38,8 @@ class Loaded:
     error: BundleError | None = None
     constraints: Constraints | None = None
     """What the rows of one that is served elsewhere have to satisfy; a bundle has its own."""
+    sample: RowSample | None = None
+    """Rows that are kept of the reference of one that is served elsewhere; a bundle has its own."""
 
     @property
     def name(self) -> str:
@@ -86,7 +90,8 @@ def _read(source: ModelSource, state_folder: Path | None) -> Loaded:
         if source.bundle is None:
             path = source.baseline or Path()
             baseline = read_baseline(path)
-            return Loaded(source, baseline=baseline, constraints=of_baseline(path, baseline))
+            constraints, sample = of_baseline(path, baseline), sample_file.of_baseline(path, baseline)
+            return Loaded(source, baseline=baseline, constraints=constraints, sample=sample)
         configured = candidate_of(source, source.bundle)
         return Loaded(source, bundle=bundle_of(source.settings, live_candidate(configured, state_folder)))
     except BundleError as error:

@@ -22,10 +22,12 @@ from driftgauge.composition.states import (
 )
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.multivariate.compared import AucThresholds, with_whole_rows
 from driftgauge.drift.quality.checker import Checker, QualityOptions
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
+from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
     LIBRARY,
@@ -37,6 +39,8 @@ from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import LOG_PROBLEM, Log, Problems
 from driftgauge.monitor.publisher import Publisher
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
+from driftgauge.monitor.whole_row_loop import WholeRowLoop
+from driftgauge.monitor.whole_rows import WholeRowMonitor, WholeRowOptions
 from driftgauge.predictions.description import Described, Privacy, described
 from driftgauge.predictions.log import LogOptions, PredictionLog
 from driftgauge.settings.features import require_known
@@ -89,6 +93,7 @@ def compose_model(
         shared_labels=SharedText(version_folder(model, monitor.store), "labels"),
         truth_parts=_truth_parts(settings, model, monitor),
         rolling_files=_rolling_files(settings, model, monitor.store),
+        whole_rows=_whole_rows(settings, model, monitor, problems, clock),
         source=model.source,
         seen=_seen(settings, model, monitor.store),
         events=open_events(settings, model.name, monitor.store),
@@ -107,6 +112,35 @@ def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> Rol
     if settings.reference != "rolling" or not settings.monitoring_enabled:
         return None
     return RollingFiles(version_folder(model, store), model.baseline.hash)
+
+
+def _whole_rows(
+    settings: Settings, model: WatchedModel, monitor: ColumnMonitor, problems: Problems, clock: Callable[[], float]
+) -> WholeRowLoop | None:
+    """Return what compares whole rows, where rows of the reference are kept; None without monitoring.
+
+    SettingsError if they are to be compared by interval, and none are kept.
+    """
+    if not settings.monitoring_enabled or (model.sample is None and settings.multivariate == "off"):
+        return None
+    if model.sample is None:
+        raise SettingsError(
+            f"multivariate={settings.multivariate}: no rows of the reference are kept for {model.name}: build the "
+            "bundle or the baseline again with --keep-rows 2000, or set multivariate=off"
+        )
+    thresholds = AucThresholds(
+        settings.multivariate_auc_threshold_warning, settings.multivariate_auc_threshold_critical
+    )
+    options = WholeRowOptions(
+        settings.multivariate_interval_seconds,
+        settings.multivariate_timeout_seconds,
+        thresholds,
+        in_verdict=settings.multivariate == "verdict",
+    )
+    compared = WholeRowMonitor(monitor, model.sample, version_folder(model, monitor.store), options)
+    if options.in_verdict:
+        monitor.raised = lambda report, now: with_whole_rows(report, compared.current(now))
+    return WholeRowLoop(compared, problems, clock, by_interval=settings.multivariate != "off")
 
 
 def _clients(settings: Settings, model: WatchedModel, store: Store, problems: Problems) -> ClientRows:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.quality.constraints import Constraints
@@ -36,5 +37,7 @@ class WatchedModel:
     """What is known of rows that the model was not fitted on; None for a baseline alone."""
     constraints: Constraints | None = None
     """What its rows have to satisfy; None where nothing is checked."""
+    sample: RowSample | None = None
+    """Rows that are kept of its reference; None without."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.performance.estimated import Estimates
 from driftgauge.drift.performance.outcomes import OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
@@ -155,6 +156,8 @@ class MonitorFacts:
     """None without a prediction log, and before the first evaluation of ground truth."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    whole_rows: ComparedRows | None = None
+    """What is known of the comparisons of whole rows; None where they are not made by interval."""
     ingest: IngestFacts | None = None
     """None for a model that this server serves itself, until records of it come in."""
     stream: StreamFacts | None = None

@@ -20,6 +20,7 @@ from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.metrics.two_minute_gauges import TWO_MINUTE_GAUGES
+from driftgauge.metrics.whole_row_gauges import WHOLE_ROW_GAUGES
 
 
 def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
@@ -181,4 +182,5 @@ MONITOR_GAUGES: Final = (
     *OUTLIER_GAUGES,
     *SIZE_GAUGES,
     *TWO_MINUTE_GAUGES,
+    *WHOLE_ROW_GAUGES,
 )

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
+from driftgauge.drift.multivariate.compared import RESULTS
 from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
@@ -151,6 +152,7 @@ class _MonitorSeries:
             OUTCOME: self.facts.labels.outcomes if self.facts.labels else (),
             "percentile": PERCENTILES,
             REFERENCE: REFERENCES,
+            "result": RESULTS,
             "client": self.facts.clients,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -143,6 +143,8 @@ class ColumnMonitor:
                 credit(counters, self.store.uncounted, self.store.uncounted_source or source)
         self.clients: ClientRows | None = None
         """Who sent the rows, where callers have names."""
+        self.raised: Callable[[DriftReport, float], DriftReport] | None = None
+        """Raises the verdict on the model by what is known beside its columns, where the settings ask for it."""
         self.observing: Final = threading.RLock()
         """Held while rows are appended: the time of a row may depend on the row before. One who must know which rows
         of the log are its own holds it around `observe`."""
@@ -276,6 +278,8 @@ class ColumnMonitor:
         expected, quality = self._beside.evaluate(windows, held)
         with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
             self._keep(report, carried, held, now)
+        if self.raised is not None:
+            report = self.raised(report, now)
         return Evaluation(report, now, time.thread_time() - started, expected, quality)
 
     def _keep(self, report: DriftReport, carried: Carryover, held: StateSnapshot, now: float) -> None:

@@ -28,6 +28,7 @@ from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown, too_many_models
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
+from driftgauge.settings.multivariate import MultivariateSettings
 from driftgauge.settings.outliers import OutlierSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
@@ -48,6 +49,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Statistic": StatisticSettings,
+    "Whole rows": MultivariateSettings,
     "Outliers": OutlierSettings,
     "Compatibility": CompatibilitySettings,
     "Data quality": QualitySettings,
@@ -65,6 +67,7 @@ PER_MODEL: Final = frozenset(
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
         *StatisticSettings.model_fields,
+        *MultivariateSettings.model_fields,
         *OutlierSettings.model_fields,
         *CompatibilitySettings.model_fields,
         *QualitySettings.model_fields,
@@ -100,6 +103,7 @@ class Settings(
     QualitySettings,
     CompatibilitySettings,
     OutlierSettings,
+    MultivariateSettings,
     StatisticSettings,
     ThresholdSettings,
     MonitoringSettings,

@@ -151,6 +151,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "estimated_performance": estimated_json(monitor.last.estimated),
                 "performance": None,
                 "references": None,
+                "multivariate": None,
                 "release": None,
                 "ingestion": None,
                 "quality": None,

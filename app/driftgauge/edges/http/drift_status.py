@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare, outlier_share
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
@@ -20,6 +21,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
+from driftgauge.edges.formats.multivariate import compared_json
 from driftgauge.edges.formats.outliers import outliers_json
 from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.formats.quality import quality_json
@@ -53,6 +55,7 @@ class Sections:
     news: News | None = None
     release: ReleaseSummary | None = None
     rolling: RollingReport | None = None
+    whole_rows: ComparedRows | None = None
     performance: PerformanceReport | None = None
     ingestion: Mapping[str, Any] | None = None
     labels: Mapping[str, Any] | None = None
@@ -96,6 +99,7 @@ async def status(request: Request) -> Response:
             news=news,
             release=release,
             rolling=model.against_rolling,
+            whole_rows=facts.whole_rows,
             performance=model.performance,
             ingestion=ingestion_json(ingestion_of(facts)),
             labels=labels_json(labels_of(facts)),
@@ -168,6 +172,7 @@ def drift_status(
         "labels": beside.labels,
         "outcomes": beside.outcomes,
         "references": references_json(beside.rolling),
+        "multivariate": compared_json(beside.whole_rows),
         "more": MORE if selection.is_summary else None,
         "news": news_json(beside.news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state, "prediction_log": beside.log},

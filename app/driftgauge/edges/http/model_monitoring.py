@@ -34,6 +34,7 @@ from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
 from driftgauge.monitor.rolling_loop import RollingLoop
 from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.monitor.whole_row_loop import WholeRowLoop
 from driftgauge.predictions.description import Described
 from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
@@ -90,6 +91,8 @@ class ModelMonitoring:
     """Where its rolling reference is kept; None if the settings ask for none, or monitoring is off."""
     rolling: RollingLoop | None = None
     """Keeps its rolling reference; None also without a prediction log."""
+    whole_rows: WholeRowLoop | None = None
+    """Compares its whole rows; None where no rows of the reference are kept, or monitoring is off."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -126,9 +129,9 @@ class ModelMonitoring:
         return [*evaluating, *settling, *judging, *writing, self.publisher.run()]
 
     @property
-    def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop]:
-        """What reads the prediction log in threads of its own."""
-        return [loop for loop in (self.truth, self.rolling) if loop is not None]
+    def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop | WholeRowLoop]:
+        """What takes steps in threads of its own."""
+        return [loop for loop in (self.truth, self.rolling, self.whole_rows) if loop is not None]
 
     def use_log(self, log: PredictionLog) -> None:
         """Take in ground truth, evaluate it and keep a rolling reference with the prediction log."""
@@ -277,6 +280,7 @@ class ModelMonitoring:
             ingest=self._ingest_facts(arrays),
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
+            whole_rows=self.whole_rows.known if watched and self.whole_rows else None,
             exposed=self.exposed,
         )
 

@@ -151,6 +151,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         outliers=outlier_share(last.report, limits.outlier_ratio),
         performance=model.performance,
         rolling=facts.rolling,
+        whole_rows=facts.whole_rows,
         cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
         ingestion=ingestion_of(facts),

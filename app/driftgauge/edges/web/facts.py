@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare
 from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.held_out import Estimated
@@ -167,6 +168,8 @@ class PageFacts:
     """The sums of business outcomes by segment."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    whole_rows: ComparedRows | None = None
+    """The comparisons of whole rows; None where they are not made by interval."""
     quality: QualityReport | None = None
     """What the windows say of constraints; None without them."""
     outliers: OutlierShare | None = None

@@ -32,6 +32,7 @@ from driftgauge.edges.web.releases import ReleasesView, releases_view
 from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
+from driftgauge.edges.web.whole_rows import WholeRowsView, whole_rows_view
 from driftgauge.edges.web.words import ago, colour, count, duration, number, second
 
 REPORTED_FEATURES: Final = 10
@@ -116,6 +117,7 @@ class PageView:
     outliers: OutliersView | None
     two_minutes: TwoMinutes | None
     references: ReferencesView | None
+    whole_rows: WholeRowsView | None
     cohorts: CohortsView | None
     """Performance over time."""
     releases: ReleasesView | None
@@ -172,6 +174,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         outliers=outliers_view(facts.outliers) if is_overview else None,
         two_minutes=report.two_minutes if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
+        whole_rows=whole_rows_view(facts.whole_rows) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
         ingestion=ingestion_list(facts.ingestion, _now(facts)) if is_overview else {},

@@ -12,6 +12,7 @@ from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
+from driftgauge.edges.http.openapi.schemas_multivariate import Multivariate
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
 from driftgauge.edges.http.openapi.schemas_outliers import Outliers
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
@@ -242,6 +243,7 @@ class DriftStatus(Documented):
     references: References | None = Field(
         description="Both references; null unless `reference` is `rolling`, and before the first days are counted."
     )
+    multivariate: Multivariate | None = Field(description="Whole rows; null with `multivariate=off`.")
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring

@@ -1,0 +1,51 @@
+"""Compares whole rows by interval and on demand, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from driftgauge.drift.multivariate.compared import ComparedRows, RowComparison
+from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.step_loop import StepLoop
+from driftgauge.monitor.whole_rows import WholeRowMonitor
+
+PROBLEM: Final = "whole_rows_not_compared"
+MOST_LOOKS_SECONDS: Final = 5.0
+"""How often a worker looks whether a comparison is due."""
+
+
+class WholeRowLoop(StepLoop[WholeRowMonitor]):
+    """Compares the whole rows of one model version."""
+
+    def __init__(
+        self, monitor: WholeRowMonitor, problems: Problems, clock: Callable[[], float], *, by_interval: bool = True
+    ) -> None:
+        """Take what compares, by interval or on demand alone; `clock` is that of the server."""
+        interval = min(monitor.options.interval_seconds, MOST_LOOKS_SECONDS)
+        super().__init__(lambda: monitor, problems, clock, problem=PROBLEM, interval_seconds=interval)
+        self.monitor: Final = monitor
+        self._by_interval = by_interval
+
+    @property
+    def known(self) -> ComparedRows | None:
+        """What is known of the comparisons of all workers; None where they are not made by interval."""
+        return self.monitor.known if self._by_interval else None
+
+    async def run(self) -> None:
+        """Compare by interval, until cancelled; on demand alone, only wait for that."""
+        if self._by_interval:
+            await super().run()
+        await asyncio.Event().wait()
+
+    async def compare(self) -> RowComparison:
+        """Compare now; raises what `WholeRowMonitor.compare` does."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self.thread, lambda: self.monitor.compare(self._clock())
+        )
+
+    def close(self) -> None:
+        """End the process that compares, and the thread."""
+        self.monitor.process.close()
+        super().close()

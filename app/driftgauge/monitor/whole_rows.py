@@ -1,0 +1,149 @@
+"""Compares the newest rows of all workers with rows that are kept of the reference, by one worker at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from driftgauge.common.private_files import FileLock
+from driftgauge.common.shared_text import SharedText
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.multivariate.compared import (
+    COMPARED,
+    FAILED,
+    RESULTS,
+    TIMED_OUT,
+    TOO_FEW,
+    AucThresholds,
+    ComparedRows,
+    RowComparison,
+    dumps,
+    loads,
+    report_of,
+)
+from driftgauge.drift.multivariate.report import MOST_ROWS
+from driftgauge.drift.multivariate.sample import RowSample
+from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.monitor.row_process import ComparisonLate, RowProcess
+
+SHARED: Final = "whole-rows"
+_LOCK: Final = "shared-whole-rows-turn.lock"
+STALE_INTERVALS: Final = 5.0
+"""Intervals after which a comparison is too old for the verdict."""
+
+
+@dataclass(frozen=True)
+class WholeRowOptions:
+    """Options of comparing whole rows; see the settings `multivariate…`."""
+
+    interval_seconds: float = 60.0
+    timeout_seconds: float = 20.0
+    thresholds: AucThresholds = field(default_factory=AucThresholds)
+    in_verdict: bool = False
+
+
+class WholeRowMonitor:
+    """Compares whole rows of one model version. `step` and `compare` block, and are called by one thread at a time."""
+
+    def __init__(
+        self, monitor: ColumnMonitor, sample: RowSample, folder: Path | None, options: WholeRowOptions | None = None
+    ) -> None:
+        """Compare with `sample`; workers share what they know in a folder that exists, None for this process alone."""
+        self.options: Final = options or WholeRowOptions()
+        self.process: Final = RowProcess(self.options.timeout_seconds)
+        self._monitor = monitor
+        self._reference = sample.values(monitor.baseline)
+        self._shared: Final = SharedText(folder, SHARED)
+        self._turn = None if folder is None else folder / _LOCK
+
+    @property
+    def known(self) -> ComparedRows:
+        """What is known of the comparisons of all workers."""
+        found = loads(self._shared.read(), self._monitor.baseline.hash)
+        return replace(found, thresholds=self.options.thresholds, in_verdict=self.options.in_verdict)
+
+    def current(self, now: float) -> ComparedRows:
+        """Return the same without a last comparison that is too old for a verdict."""
+        known = self.known
+        if known.last is not None and abs(now - known.last.at) > STALE_INTERVALS * self.options.interval_seconds:
+            return replace(known, last=None)
+        return known
+
+    def step(self, now: float) -> bool:
+        """Compare if it is due and no other worker does; nothing is ever left to do. `now` is seconds since 1970."""
+        if self._is_due(now):
+            with self._alone(wait=False) as is_alone:
+                if is_alone and self._is_due(now):
+                    self._compare(now)
+        return False
+
+    def compare(self, now: float) -> RowComparison:
+        """Compare now, after the worker that is at it; LockTimeout if that takes too long, RowsNotCompared."""
+        with self._alone(wait=True):
+            return self._compare(now)
+
+    def _is_due(self, now: float) -> bool:
+        last = self.known.last
+        return last is None or abs(now - last.at) >= self.options.interval_seconds
+
+    @contextmanager
+    def _alone(self, *, wait: bool) -> Iterator[bool]:
+        """Hold the lock of the worker that compares; gives false if another one has it and there is no wait."""
+        if self._turn is None:
+            yield True
+            return
+        lock = FileLock(self._turn)
+        if wait:
+            with lock.held(2.0 * self.options.timeout_seconds):
+                yield True
+            return
+        if not lock.acquire():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _compare(self, now: float) -> RowComparison:
+        began = time.monotonic()
+        try:
+            rows = self._rows(now)
+            text = self.process.compare(self._monitor.baseline, self._reference, rows, int(now) & 0xFFFFFFFF)
+            report = report_of(json.loads(text))
+        except Exception as error:
+            self._keep(TIMED_OUT if isinstance(error, ComparisonLate) else FAILED, None)
+            raise
+        found = RowComparison(report, now, time.monotonic() - began)
+        self._keep(TOO_FEW if report.separation is None else COMPARED, found)
+        return found
+
+    def _keep(self, result: str, found: RowComparison | None) -> None:
+        """Count a comparison, and keep it for all workers."""
+
+        def text() -> str:
+            known = loads(self._shared.read(), self._monitor.baseline.hash)
+            counts = {name: known.results.get(name, 0) + (name == result) for name in RESULTS}
+            return dumps(ComparedRows(found or known.last, counts), self._monitor.baseline.hash)
+
+        self._shared.replace(text)
+
+    def _rows(self, now: float) -> FloatArray:
+        """Return the newest rows of all workers, as many as the main window holds; of more than enough, a sample."""
+        monitor, policy = self._monitor, self._monitor.options.policy
+        monitor.catch_up(now)
+        with monitor.store.evaluating():
+            held = monitor.store.newest()
+        clock = monitor.clock.now(monitor.store.latest_at, now)
+        values = held.values[held.at >= clock - policy.max_age_seconds][-policy.windows[-1] :]
+        values = values[:, : len(monitor.baseline.columns)]  # without the column of outliers
+        if len(values) <= MOST_ROWS:
+            return values
+        return values[np.sort(np.random.default_rng(int(now)).choice(len(values), MOST_ROWS, replace=False))]
