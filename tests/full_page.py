@@ -8,6 +8,7 @@ from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.edges.web.facts import Health, Labels, PageFacts, Traffic
 
 from tests.abouts import USUAL
+from tests.drift.multivariate.test_compared import known
 from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.test_cohorts import cohort
 from tests.edges.web.test_ingestion import INGESTION
@@ -35,6 +36,7 @@ def full_page() -> PageFacts:
         outcomes={"click": CLICKS},
         outcome_parts=PARTS,
         rolling=compared(report),
+        whole_rows=known(0.7),
         quality=VIOLATED,
         outliers=MANY,
         estimated=Estimated({"accuracy": 0.91}, {report.main.name: {"accuracy": 0.876}}),

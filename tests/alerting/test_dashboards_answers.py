@@ -181,6 +181,16 @@ def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Pat
     find(given, shown, tmp_path)
 
 
+def test_the_auc_of_whole_rows_is_shown_beside_its_limit(tmp_path: Path) -> None:
+    given: Given = {
+        "model_multivariate_auc": [({}, 0.75)],
+        "model_multivariate_auc_lower": [({}, 0.5)],
+        "model_multivariate_auc_threshold": [({"severity": "warning"}, 0.625), ({"severity": "critical"}, 0.875)],
+    }
+    auc, lower, limit = asked("overview", "Whole rows")
+    find(given, [(auc, "{}", 0.75), (lower, "{}", 0.5), (limit, "{}", 0.625)], tmp_path)
+
+
 def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reason(tmp_path: Path) -> None:
     given: Given = {
         "model_shadow_rows_total": [({"outcome": "agreed"}, "0+60x10"), ({"outcome": "differed"}, "0+30x10")],

@@ -90,6 +90,7 @@ model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
 model_available{model_name="broken"} 0
 model_shadow_rows_dropped_total{MODEL,reason="shadow_queue_full"} RISING
+model_multivariate_severity{MODEL} 3
 model_reference_feature_drift_severity{MODEL,feature_name="temp",reference="rolling"} 2
 model_reference_feature_psi_debiased{MODEL,feature_name="temp",reference="rolling"} 0.31
 model_reference_feature_psi_threshold{MODEL,feature_name="temp",reference="rolling",severity="warning"} 0.1
@@ -116,6 +117,9 @@ ModelFeatureDrift: temp of delay 1 has drifted from the reference. 94.5% of rows
     value (reference: 0%). Since 2026-01-01 00:00:00 +0000 UTC. The change is 3.1 times its limit.
 ModelPredictionDrift: The predictions of delay 1 have drifted from those on held-out rows. mean 0.6149 (reference:
     0.25). Since 2026-01-01 00:00:00 +0000 UTC. There are too few rows to judge the size of the change.
+ModelWholeRowDrift: Whole rows of delay 1 can be told from the reference. A classifier tells the newest rows of delay 1
+    from those of the reference, and the whole interval of its AUC is above the limit. Columns may change together while
+    each is as before. /drift/status names them.
 ModelDataQuality: Rows of delay 1 violate the constraint range. More rows than in the reference violate this constraint
     on temp: 25% of a window. /drift/status shows examples.
 ModelMissingValues: dew "point" of delay 1 has more missing values than the reference. 40% of rows have no value

@@ -22,6 +22,7 @@ from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.two_minutes import two_minute_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
+from driftgauge.alerting.alerts.whole_rows import whole_row_alerts
 from driftgauge.alerting.options import MonitoringOptions, Preset
 
 __all__ = ["WATCHDOG", "alert_names", "alert_rules"]
@@ -37,7 +38,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of the alerting rules' file."""
     groups: dict[str, Iterable[Alert]] = {
         "driftgauge-server": server_alerts(options),
-        "driftgauge-drift": drift_alerts(options),
+        "driftgauge-drift": [*drift_alerts(options), *whole_row_alerts(options)],
         "driftgauge-data": [*data_alerts(options), *quality_alerts(options), *outlier_alerts(options)],
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),

@@ -28,7 +28,7 @@ def drift() -> list[AnyPanel]:
     linked = [_severities(), _sizes(), _evidence(), _recent(), _correlations()]
     for panel in linked:
         panel.data_links([build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))])
-    return [*linked, _pair()]
+    return [*linked, _pair(), _whole_rows()]
 
 
 def _severities() -> AnyPanel:
@@ -68,6 +68,19 @@ def _recent() -> AnyPanel:
         Query(largest(f"max by (feature_name) ({RECENT})"), "{{feature_name}}"),
         Query("vector(1)", "limit"), width=24, many=True,
         empty="no rolling reference: set DRIFTGAUGE_REFERENCE=rolling, and wait until days are counted",
+    )  # fmt: skip
+
+
+def _whole_rows() -> AnyPanel:
+    return lines(
+        Text("Whole rows", "How well a classifier tells whole rows of the main window from the reference's (AUC, with "
+             "the lower end of its interval), on the server where it is best: 0.5 is not at all. It sees columns that "
+             "change together. Bad: the lower end above the limit for long. An alert needs multivariate=verdict.",
+             NUMBER),
+        Query(f"max(model_multivariate_auc{{{MODEL_IS}}})", "AUC"),
+        Query(f"max(model_multivariate_auc_lower{{{MODEL_IS}}})", "lower end"),
+        Query(f'min(model_multivariate_auc_threshold{{{MODEL_IS}, severity="warning"}})', "warning limit"), width=24,
+        empty="whole rows are not compared: set DRIFTGAUGE_MULTIVARIATE=on, with a bundle that keeps rows",
     )  # fmt: skip
 
 
