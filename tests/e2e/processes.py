@@ -28,9 +28,26 @@ def free_port() -> int:
 def run(
     *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})}
-    )
+    """Run the command to its end; one that takes too long is ended with the processes that it started."""
+    command = [*COMMAND, *arguments]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it ends its servers, which may have sessions of their own
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=30)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 @contextlib.contextmanager
