@@ -17,7 +17,7 @@ from driftgauge.drift.multivariate.report import MOST_ROWS, compare_rows
 from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 from driftgauge.monitor.row_process import NICE, ComparisonLate, RowProcess, RowsNotCompared
 from driftgauge.monitor.whole_rows import WholeRowMonitor, WholeRowOptions
@@ -80,6 +80,29 @@ def test_rows_that_are_too_old_or_too_few_are_not_compared(monitor: ColumnMonito
     found = compared.compare(START + 4_001.0)
     assert (found.report.rows, found.report.separation) == (100, None)
     assert compared.known.results[TOO_FEW] == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "in_verdict", "is_compared"),
+    [
+        (ColumnPolicy(monitor=False), False, False),
+        (ColumnPolicy(monitor=False), True, False),
+        (ColumnPolicy(alert=False), False, True),
+        (ColumnPolicy(alert=False), True, False),
+    ],
+)
+def test_columns_that_are_not_monitored_are_left_out_and_in_the_verdict_those_without_alerts(
+    baseline: Baseline, column: ColumnPolicy, in_verdict: bool, is_compared: bool
+) -> None:
+    options = MonitorOptions(policy=Policy(windows=(5_000,), columns={"second": column}))
+    monitor = ColumnMonitor(baseline, model_name="own", model_version="1", now=START, options=options)
+    counter = rows(1_000, 2)
+    counter[:, 1] = np.arange(1_000)  # such as the number of a request
+    monitor.observe(counter, arrival=START)
+    found = WholeRowMonitor(monitor, SAMPLE, None, WholeRowOptions(in_verdict=in_verdict)).compare(START + 1.0).report
+    assert found.separation is not None
+    assert (found.separation.auc > 0.9) is is_compared
+    assert [name for name, _ in found.columns] == ["second"] * is_compared
 
 
 def test_one_worker_compares_once_each_interval(

@@ -60,8 +60,15 @@ class WholeRowMonitor:
         self.process: Final = RowProcess(self.options.timeout_seconds)
         self._monitor = monitor
         self._reference = sample.values(monitor.baseline)
+        self._reference[:, self._left_out()] = np.nan  # such columns are not compared
         self._shared: Final = SharedText(folder, SHARED)
         self._turn = None if folder is None else folder / _LOCK
+
+    def _left_out(self) -> list[int]:
+        """Return the columns that are not monitored, and where the verdict rests on rows those without alerts too."""
+        policy, in_verdict = self._monitor.options.policy, self.options.in_verdict
+        found = [policy.column(name) for name in self._monitor.baseline.names]
+        return [index for index, own in enumerate(found) if not own.monitor or (in_verdict and not own.alert)]
 
     @property
     def known(self) -> ComparedRows:
