@@ -54,6 +54,14 @@ def test_a_mean_of_zero_in_the_training_has_no_distance() -> None:
     assert not found.alarms
 
 
+def test_a_mean_that_is_zero_but_for_rounding_has_no_distance() -> None:
+    values = np.random.default_rng(0).normal(3.0, 2.0, 5_000)
+    standardised = (values - values.mean()) / values.std()
+    baseline = build_baseline({"a": standardised}, created="2026-01-01T00:00:00Z")
+    assert baseline.columns[0].mean != 0.0
+    assert not found_of(baseline, (0.01,)).alarms
+
+
 def test_many_features_are_not_all_named() -> None:
     names = "abcdef"
     found = found_of(baseline_of(**dict.fromkeys(names, 10.0)), tuple(20.0 + place for place in range(6)))

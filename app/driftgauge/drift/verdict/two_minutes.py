@@ -24,6 +24,8 @@ OUTLIER_RATIO: Final = 0.2
 """Share of outliers above which the rule alarms."""
 MEAN_RATIO: Final = 0.05
 """Distance of a mean from that of the training, as a part of it, above which the rule alarms."""
+LEAST_MEAN_SDS: Final = 1e-9
+"""A mean of the training counts as 0 up to this many of its standard deviations: rounding alone gives 1e-16."""
 _NAMED: Final = 4
 """Features that the reason names."""
 
@@ -88,11 +90,12 @@ def _outlier_ratio(window: WindowReport, column: int) -> float:
 
 def _mean_ratios(baseline: Baseline, window: WindowReport, policy: Policy) -> FloatArray:
     """Return the distance of each mean from that of the training, shape [columns]."""
-    expected = np.array([column.mean for column in baseline.columns], dtype=np.float64)
+    expected, std = baseline.numbers("mean"), baseline.numbers("std")
     judged = [
         column.kind == "numeric" and column.name not in OUTPUTS and policy.column(column.name).monitor
         for column in baseline.columns
     ]
     with np.errstate(all="ignore"):
         ratios = np.abs(window.sample.mean - expected) / np.abs(expected)
-    return np.where(np.array(judged) & (expected != 0.0), ratios, np.nan)
+        is_zero = np.abs(expected) <= LEAST_MEAN_SDS * std
+    return np.where(np.array(judged) & ~is_zero, ratios, np.nan)
