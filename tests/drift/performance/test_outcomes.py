@@ -223,3 +223,12 @@ def test_segments_are_judged_with_the_autocorrelation_of_all() -> None:
     report = judge_outcome(sums([1.0, 2.0] * 50), NUMBER, 4.0)
     (own,) = segments_of({("", "city", "a"): sums([1.0, 2.0] * 50)}, "", report)
     assert own.report == report
+
+
+def test_a_mean_without_an_interval_has_no_verdict() -> None:
+    rule = OutcomeRule("number", 3_600.0, limits=OutcomeLimits(above=(10.0, 20.0)))
+    few = judge_outcome(sums([50.0] * 40), rule, tau=25.0)
+    assert few.estimate.value == 50.0
+    assert math.isnan(few.estimate.lower)
+    assert few.status == "insufficient_data"
+    assert judge_outcome(sums([50.0] * 40), rule, tau=20.0).status == "critical"

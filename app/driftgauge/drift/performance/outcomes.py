@@ -121,8 +121,11 @@ class OutcomeLimits:
     above: Limits | None = None
 
     def status(self, estimate: Estimate, rows: int) -> OutcomeStatus:
-        """Return the verdict: a limit is passed if the whole interval lies beyond it."""
-        if rows < LEAST_ROWS or not estimate.is_known:
+        """Return the verdict: a limit is passed if the whole interval lies beyond it.
+
+        Without an interval there is no verdict: predictions that are this much alike count as fewer than two.
+        """
+        if rows < LEAST_ROWS or math.isnan(estimate.lower):
             return "insufficient_data"
         passed = 0
         if self.below is not None:
