@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
@@ -46,7 +47,8 @@ class RowProcess:
 
         Raises ComparisonLate after the time, RowsNotCompared if the process fails or `close` was called.
         """
-        sent = pickle.dumps((baseline, reference, current, seed), pickle.HIGHEST_PROTOCOL)
+        compared = replace(baseline, novelty=None)  # reading a fitted detector would take seconds
+        sent = pickle.dumps((compared, reference, current, seed), pickle.HIGHEST_PROTOCOL)
         process = self._started()
         try:
             answer, said = process.communicate(sent, self.seconds)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.multivariate.compared import ComparedRows, RowComparison
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.step_loop import StepLoop
@@ -27,6 +28,7 @@ class WholeRowLoop(StepLoop[WholeRowMonitor]):
         super().__init__(lambda: monitor, problems, clock, problem=PROBLEM, interval_seconds=interval)
         self.monitor: Final = monitor
         self._by_interval = by_interval
+        self._compared: Final = SingleFlight(lambda: monitor.compare(clock()), self.thread)
 
     @property
     def known(self) -> ComparedRows | None:
@@ -40,10 +42,8 @@ class WholeRowLoop(StepLoop[WholeRowMonitor]):
         await asyncio.Event().wait()
 
     async def compare(self) -> RowComparison:
-        """Compare now; raises what `WholeRowMonitor.compare` does."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self.thread, lambda: self.monitor.compare(self._clock())
-        )
+        """Compare now, once for all callers that wait; raises what `WholeRowMonitor.compare` does."""
+        return await self._compared.get()
 
     def close(self) -> None:
         """End the process that compares, and the thread."""
