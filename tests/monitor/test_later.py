@@ -9,6 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import Reason
+from driftgauge.metrics.series import DROPPED
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.monitor.later import AnsweredRows, LaterOutliers
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
@@ -88,6 +90,25 @@ def test_rows_that_cannot_be_scored_are_observed_without_a_score() -> None:
     setting.observe(40.0, 1e9)
     assert setting.ended() == [0, 0, 2]
     assert setting.problems.current() == ["outliers_failed: MemoryError: no room"]
+
+
+def test_rows_that_cannot_be_observed_are_counted_and_cost_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting()
+    observe = setting.monitor.observe
+
+    def failing(columns: FloatArray, **more: Any) -> None:
+        if columns[0, 0] == 41.0:
+            raise OSError("no space")
+        observe(columns, **more)
+
+    monkeypatch.setattr(setting.monitor, "observe", failing)
+    setting.executor.submit(setting.open.wait, 60.0)  # then all are one batch
+    for age in (40.0, 41.0, 42.0):
+        setting.observe(age)
+    assert setting.ended() == [2, 0, 0]
+    assert setting.problems.current() == ["outliers_failed: OSError: no space"]
+    dropped = setting.monitor.store.counters.copy()[DROPPED.name]
+    assert dropped[DROPPED.children.index((Reason.MONITORING_FAILED,)), 0] == 1.0
 
 
 def test_rows_that_come_after_the_thread_has_ended_are_observed() -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from driftgauge.common.row_queue import RowQueue
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
+from driftgauge.errors import Reason
+from driftgauge.metrics.series import DROPPED
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 
@@ -53,52 +53,26 @@ class LaterOutliers:
         self._monitor = monitor
         self._scorer = scorer
         self._problems = problems
-        self._executor = executor
-        self._most = queue_rows
-        self._batch_rows = batch_rows
-        self._lock = threading.Lock()
-        self._queue: deque[AnsweredRows] = deque()
-        self._rows = 0
-        self._is_scheduled = False
+        self._queue = RowQueue(
+            self._score,
+            lambda error: problems.record(FAILED, error),
+            executor,
+            most_rows=queue_rows,
+            batch_rows=batch_rows,
+        )
 
     def observe(self, rows: AnsweredRows) -> None:
         """Queue rows, or observe them without a score."""
         many = len(rows.columns)
-        with self._lock:
-            fits = self._rows + many <= self._most
-            if fits:
-                self._queue.append(rows)
-                self._rows += many
-            schedule, self._is_scheduled = fits and not self._is_scheduled, self._is_scheduled or fits
+        try:
+            fits = self._queue.put(rows, many)
+        except RuntimeError:  # the executor is shut down: the rows must not be lost
+            self._queue.work()
+            return
         if not fits:
-            self._problems.record(SKIPPED, ScoresSkipped(f"{many} rows are not scored: {self._rows} wait already"))
+            waiting = self._queue.rows
+            self._problems.record(SKIPPED, ScoresSkipped(f"{many} rows are not scored: {waiting} wait already"))
             self._observe(rows, np.full(many, np.nan))
-        elif schedule:
-            try:
-                self._executor.submit(self._work)
-            except RuntimeError:  # the executor is shut down: the rows must not be lost
-                self._work()
-
-    def _work(self) -> None:
-        """Score and observe what waits, one batch after the other."""
-        while batch := self._next():
-            try:
-                self._score(batch)
-            except Exception as error:
-                with suppress(Exception):
-                    self._problems.record(FAILED, error)
-
-    def _next(self) -> Sequence[AnsweredRows]:
-        """Return the next batch; nothing, and then the thread is free, if none waits."""
-        taken: list[AnsweredRows] = []
-        rows = 0
-        with self._lock:
-            while self._queue and (not taken or rows + len(self._queue[0].columns) <= self._batch_rows):
-                taken.append(self._queue.popleft())
-                rows += len(taken[-1].columns)
-            self._rows -= rows
-            self._is_scheduled = bool(taken)
-        return taken
 
     def _score(self, batch: Sequence[AnsweredRows]) -> None:
         columns = np.concatenate([rows.columns for rows in batch])
@@ -110,7 +84,12 @@ class LaterOutliers:
         first = 0
         for rows in batch:
             last = first + len(rows.columns)
-            self._observe(rows, scores[first:last])
+            try:
+                self._observe(rows, scores[first:last])
+            except Exception as error:  # those of the other requests are observed all the same
+                self._problems.record(FAILED, error)
+                with self._monitor.store.counting() as counters:
+                    counters.add(DROPPED.name, last - first, Reason.MONITORING_FAILED)
             first = last
         self._monitor.store.publish()
 

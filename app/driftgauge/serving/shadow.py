@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -13,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.common.row_queue import RowQueue
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.errors import ModelFailed, Reason, Refused
@@ -93,15 +92,14 @@ class Shadow:
         self._map = FeatureMap(live, predictor.info)
         self._monitor = monitor
         self._problems = problems
-        self._executor = executor
-        self._most = queue_rows
-        self._batch_rows = batch_rows
+        self._queue = RowQueue(
+            self._predict,
+            lambda error: problems.record(PROBLEM, error),
+            executor,
+            most_rows=queue_rows,
+            batch_rows=batch_rows,
+        )
         self._same = self._tolerance()
-        self._lock = threading.Lock()
-        self._queue: deque[Shown] = deque()
-        self._rows = 0
-        self._is_scheduled = False
-        self._is_closed = False
 
     def _tolerance(self) -> float | None:
         """Return how far two values of a regression may differ; None for classes, which are the same or not."""
@@ -122,49 +120,20 @@ class Shadow:
 
     def _offer(self, shown: Shown) -> None:
         rows = len(shown.batch)
-        with self._lock:
-            if self._is_closed:
-                return
-            fits = self._rows + rows <= self._most and not self._map.missing
-            if fits:
-                self._queue.append(shown)
-                self._rows += rows
-            schedule, self._is_scheduled = fits and not self._is_scheduled, self._is_scheduled or fits
-        if not fits:
-            self._drop(rows, Reason.SHADOW_FEATURES if self._map.missing else Reason.SHADOW_QUEUE_FULL)
-        if schedule:
-            with suppress(RuntimeError):  # the executor is shut down
-                self._executor.submit(self._work)
+        if self._queue.is_closed:
+            return
+        if self._map.missing:
+            self._drop(rows, Reason.SHADOW_FEATURES)
+            return
+        with suppress(RuntimeError):  # the executor is shut down
+            if not self._queue.put(shown, rows):
+                self._drop(rows, Reason.SHADOW_QUEUE_FULL)
 
     def close(self) -> None:
         """Take no more rows, and forget those that wait."""
-        with self._lock:
-            self._is_closed = True
-            self._queue.clear()
-            self._rows = 0
+        self._queue.close()
 
     # ------------------------------------------------------------ the thread
-
-    def _work(self) -> None:
-        """Predict what waits, one batch after the other."""
-        while batch := self._next():
-            try:
-                self._predict(batch)
-            except Exception as error:
-                with suppress(Exception):
-                    self._problems.record(PROBLEM, error)
-
-    def _next(self) -> list[Shown]:
-        """Return the next batch; nothing, and then the thread is free, if none waits."""
-        taken: list[Shown] = []
-        rows = 0
-        with self._lock:
-            while self._queue and (not taken or rows + len(self._queue[0].batch) <= self._batch_rows):
-                taken.append(self._queue.popleft())
-                rows += len(taken[-1].batch)
-            self._rows -= rows
-            self._is_scheduled = bool(taken)
-        return taken
 
     def _predict(self, shown: Sequence[Shown]) -> None:
         """Predict requests together, and one by one if that fails."""
