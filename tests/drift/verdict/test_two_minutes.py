@@ -43,7 +43,7 @@ def test_a_mean_is_off_from_beyond_the_limit_on_either_side() -> None:
     assert off.features == pytest.approx({"c": 0.053, "b": 0.052, "a": 0.051})
     assert list(off.features) == ["c", "b", "a"]
     assert off.alarms
-    assert off.reason == "means more than 5% off those of the training: c (5%), b (5%), a (5%)"
+    assert off.reason == "means more than 5 % off those of the training: c (5.3 %), b (5.2 %), a (5.1 %)"
 
 
 def test_a_mean_of_zero_in_the_training_has_no_distance() -> None:
@@ -65,7 +65,7 @@ def test_a_mean_that_is_zero_but_for_rounding_has_no_distance() -> None:
 def test_many_features_are_not_all_named() -> None:
     names = "abcdef"
     found = found_of(baseline_of(**dict.fromkeys(names, 10.0)), tuple(20.0 + place for place in range(6)))
-    assert found.reason.endswith("f (150%), e (140%), d (130%), c (120%) and 2 more")
+    assert found.reason.endswith("f (150 %), e (140 %), d (130 %), c (120 %) and 2 more")
 
 
 def test_nothing_is_said_unless_it_is_asked_for_or_without_the_window() -> None:
@@ -78,7 +78,7 @@ def test_nothing_is_said_unless_it_is_asked_for_or_without_the_window() -> None:
 def test_the_limit_of_outliers_is_exceeded_and_not_reached() -> None:
     at, above = (TwoMinutes(10, ratio, np.empty(0), {}) for ratio in (OUTLIER_RATIO, 0.21))
     assert (at.alarms, above.alarms) == (False, True)
-    assert above.reason == "21% of 10 rows are outliers (limit 20%)"
+    assert above.reason == "21 % of 10 rows are outliers (limit 20 %)"
     assert at.reason == "both limits hold for the 10 rows of the last two minutes"
     assert TwoMinutes(0, math.nan, np.empty(0), {}).reason == "no rows in the last two minutes"
     assert MEAN_RATIO == 0.05

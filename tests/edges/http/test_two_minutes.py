@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from driftgauge.drift.verdict.numbers import percent
 from driftgauge.drift.verdict.two_minutes import MEAN_RATIO, OUTLIER_RATIO
 from driftgauge.edges.http.openapi.schemas_status import DriftStatus
 from driftgauge.metrics.two_minute_gauges import TWO_MINUTE_GAUGES
@@ -65,7 +66,7 @@ def test_too_many_outliers_alarm_and_are_forgotten_after_two_minutes(binary: Exa
         assert alarm["alarms"] is True
         assert alarm["rows"] == 60
         assert alarm["outlier_ratio"] == pytest.approx((before["outlier_ratio"] * 40 + 20) / 60)
-        assert "of 60 rows are outliers (limit 20%)" in alarm["reason"]
+        assert "of 60 rows are outliers (limit 20 %)" in alarm["reason"]
         assert running.metric("model_recent_outlier_ratio") == alarm["outlier_ratio"]
         assert running.metric("model_recent_outlier_threshold_ratio") == OUTLIER_RATIO
         page = running.client.get("/", headers={"accept": "text/html"}).text
@@ -99,7 +100,7 @@ def test_a_mean_off_that_of_the_training_alarms_by_the_feature(binary: Example) 
     assert found["features"] == pytest.approx({own: ratio for own, ratio in off.items() if ratio > MEAN_RATIO})
     assert list(found["features"].values()) == sorted(found["features"].values(), reverse=True)
     assert found["alarms"] is True
-    assert f"{name} ({off[name]:.0%})" in found["reason"]
+    assert f"{name} ({percent(off[name])})" in found["reason"]
 
 
 def test_without_the_preset_nothing_of_it_is_shown(binary: Example) -> None:

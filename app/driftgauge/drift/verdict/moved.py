@@ -12,6 +12,7 @@ import numpy as np
 
 from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray
+from driftgauge.drift.novelty.novelty import OUTLIER
 from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.numbers import apart, percent
@@ -27,6 +28,7 @@ _SPECIAL_PHRASES: Final = {
     BELOW: "below the reference's smallest value",
     ABOVE: "above the reference's largest value",
 }
+_OUTLIER_PHRASES: Final = {"ok": "are no outliers", "outlier": "are outliers"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,9 @@ def _splits(column: ColumnBaseline, current: list[float], reference: list[float]
             # The reference itself has no unseen value: its count is an estimate.
             yield _Split(current[code], reference[code], _SPECIAL_PHRASES[special[code]], special[code] == UNSEEN)
         elif bins.rule != "interval":
-            yield _Split(current[code], reference[code], f"are {_clipped(name)}")
+            own = f"are {_clipped(name)}"
+            rows = _OUTLIER_PHRASES.get(name, own) if column.name == OUTLIER else own
+            yield _Split(current[code], reference[code], rows)
     if bins.rule != "category":
         yield from _cuts(column, current, reference)
 

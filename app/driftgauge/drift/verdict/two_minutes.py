@@ -17,6 +17,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.novelty.novelty import OUTLIER, OUTLIER_BINS
 from driftgauge.drift.reference.baseline import OUTPUTS, Baseline
 from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.numbers import percent
 from driftgauge.drift.verdict.policy import Policy
 
 WINDOW: Final = "2m"
@@ -59,11 +60,13 @@ class TwoMinutes:
             return "no rows in the last two minutes"
         said = []
         if self.has_outliers:
-            said.append(f"{self.outlier_ratio:.0%} of {self.rows:,} rows are outliers (limit {OUTLIER_RATIO:.0%})")
-        named = [f"{name} ({ratio:.0%})" for name, ratio in list(self.features.items())[:_NAMED]]
+            said.append(
+                f"{percent(self.outlier_ratio)} of {self.rows:,} rows are outliers (limit {percent(OUTLIER_RATIO)})"
+            )
+        named = [f"{name} ({percent(ratio)})" for name, ratio in list(self.features.items())[:_NAMED]]
         if named:
             more = f" and {len(self.features) - _NAMED} more" if len(self.features) > _NAMED else ""
-            said.append(f"means more than {MEAN_RATIO:.0%} off those of the training: {', '.join(named)}{more}")
+            said.append(f"means more than {percent(MEAN_RATIO)} off those of the training: {', '.join(named)}{more}")
         return "; ".join(said) or f"both limits hold for the {self.rows:,} rows of the last two minutes"
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from driftgauge.drift.bins import MISSING, UNSEEN
-from driftgauge.drift.reference.baseline import OUTPUTS
+from driftgauge.drift.novelty.novelty import OUTLIER
+from driftgauge.drift.reference.baseline import OUTPUTS, RESERVED
 from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import DriftReport
@@ -23,6 +24,9 @@ MANY: Final = 3
 """Features that change at once, from which one common source is the likely cause."""
 FACTORS: Final = {1000.0: "1,000", 100.0: "100", 10.0: "10", 60.0: "60", 3600.0: "3,600", 1.8: "1.8", 2.54: "2.54"}
 """Ratios of means that a changed unit gives, as they are written."""
+
+TOGETHER: Final = "Compare the columns that tell whole rows apart: they changed together, and none drifted by itself."
+COMBINATIONS: Final = "Look for new combinations of values: the share of outliers changed, and no feature drifted."
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,17 @@ def title(report: DriftReport) -> str:
 
 
 def _where(columns: Sequence[ColumnVerdict], total: int) -> str:
-    features = [column for column in columns if column.name not in OUTPUTS]
-    of_score = len(features) < len(columns)
-    if not features:
-        return "the model's scores"
-    named = features[0].name if len(features) == 1 and len(features[0].name) <= 40 else ""
-    words = named or f"{len(features):,} of {count(total, 'column')}"
-    return f"{words} and the model's scores" if of_score else words
+    features, found = [column for column in columns if column.name not in OUTPUTS], []
+    if features:
+        is_named = len(features) == 1 and len(features[0].name) <= 40
+        found.append(features[0].name if is_named else f"{len(features):,} of {count(total, 'column')}")
+    if any(column.name == OUTLIER for column in columns):
+        found.append("the share of outliers")
+    if any(column.name in RESERVED for column in columns):
+        found.append("the model's scores")
+    if not found:
+        return "whole rows"
+    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else found[0]
 
 
 def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -> list[Step]:
@@ -113,13 +121,17 @@ def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -
         text = "Nothing yet: the verdict follows once there are enough rows."
         return [Step(text, _runbook(links, "ModelInsufficientData"), "Runbook")]
     drifted = [verdict for verdict in changed if verdict.status is not Status.NORMAL]
-    if not drifted:
+    if not drifted and report.status is Status.NORMAL:
         return [Step("Nothing to do.")]
     features = [verdict for verdict in drifted if verdict.name not in OUTPUTS]
-    found = (
-        [Step(_cause(report, features), _runbook(links, "ModelFeatureDrift", features), "Runbook")] if features else []
-    )
-    if len(features) < len(drifted):
+    outliers = [verdict for verdict in drifted if verdict.name == OUTLIER]
+    found = []
+    if not drifted:
+        found.append(Step(TOGETHER, _runbook(links, "ModelWholeRowDrift"), "Runbook"))
+    if features or outliers:
+        text = _cause(report, features) if features else COMBINATIONS
+        found.append(Step(text, _runbook(links, "ModelFeatureDrift", features or outliers), "Runbook"))
+    if any(verdict.name in RESERVED for verdict in drifted):
         text = "The model's scores drift too: the change affects its answers. Tell the model's owner."
         found.append(Step(text, _runbook(links, "ModelPredictionDrift"), "Runbook"))
     else:

@@ -10,15 +10,14 @@ from typing import Final
 from urllib.parse import quote
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import OUTPUTS, PREDICTION
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
-from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
+from driftgauge.drift.verdict.report import DriftReport, all_notes
 from driftgauge.drift.verdict.two_minutes import TwoMinutes
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
-from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
+from driftgauge.edges.web.feature import FeatureView, feature_view
 from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.ingestion import ingestion_list
 from driftgauge.edges.web.log_line import log_line
@@ -29,11 +28,12 @@ from driftgauge.edges.web.quality import QualityView, quality_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
 from driftgauge.edges.web.references import ReferencesView, references_view
 from driftgauge.edges.web.releases import ReleasesView, releases_view
-from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
+from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table
+from driftgauge.edges.web.scores import ScoreView, score_views
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
 from driftgauge.edges.web.whole_rows import WholeRowsView, whole_rows_view
-from driftgauge.edges.web.words import ago, colour, count, duration, number, second
+from driftgauge.edges.web.words import ago, colour, count, duration, second
 
 REPORTED_FEATURES: Final = 10
 """Features that a report shows in full: the worst that changed."""
@@ -70,17 +70,6 @@ class PeriodView:
     colour: str
     title: str
     is_shown: bool
-
-
-@dataclass(frozen=True)
-class ScoreView:
-    """The model's output now and in the reference."""
-
-    means: str
-    is_mean: bool
-    name: str
-    address: str
-    distribution: Distribution
 
 
 @dataclass(frozen=True)
@@ -166,7 +155,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         table=feature_table(report, query, past, paged=not is_report) if is_overview else None,
         features=[feature_view(report, i, query, past) for i in shown],
         unknown=[name for name in query.features if name not in known],
-        scores=_scores(report, query) if is_overview else [],
+        scores=score_views(report, query) if is_overview else [],
         correlation=_correlation(report) if is_overview else "",
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
@@ -303,20 +292,6 @@ def _monitoring(facts: PageFacts) -> Tile:
 
 
 # ---------------------------------------------------------------- below the table
-
-
-def _scores(report: DriftReport, query: Query) -> list[ScoreView]:
-    found = []
-    now, before = score_means(report)
-    for name in OUTPUTS:
-        if name in report.baseline.names:
-            shown = distribution(report, report.baseline.names.index(name))
-            if shown is not None:
-                is_mean = name == PREDICTION and not (math.isnan(now) or math.isnan(before))
-                rows = rows_of(report.main)
-                means = f"Mean {number(now)} in the {rows} (reference: {number(before)})." if is_mean else ""
-                found.append(ScoreView(means, is_mean, name, query.address(features=(name,)), shown))
-    return found
 
 
 def _correlation(report: DriftReport) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.multivariate.compared import ComparedRows
+from driftgauge.edges.web.words import second
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def whole_rows_view(known: ComparedRows | None) -> WholeRowsView | None:
     report, severity = last.report, known.severity
     note = (
         f"{report.rows:,} of the newest rows against {report.reference_rows:,} of the reference, "
-        f"compared at {rfc3339(last.at)}. {part}"
+        f"compared at {second(last.at)} UTC. {part}"
     )
     if report.separation is None:
         return WholeRowsView("Too few rows", "unknown", report.reason, note, ())
