@@ -90,7 +90,7 @@ def test_a_sample_of_many_rows_is_reported(report: Report, example: Example) -> 
 def test_a_time_without_predictions_is_an_error(report: Report, example: Example) -> None:
     code, errors = report("--baseline", example.folder, "--since", "1h")
     assert (code, list(Path().iterdir())) == (2, [])
-    assert "the log has no predictions of text in that time" in errors
+    assert "the log has no predictions of text in that time: give another --since, --until or --version" in errors
 
 
 def test_a_baseline_alone_has_no_model_that_predicts_scores(report: Report, example: Example) -> None:

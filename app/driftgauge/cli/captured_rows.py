@@ -57,7 +57,9 @@ def captured_rows(store: PredictionStore, selection: Selection, baseline: Baseli
             rows += len(part.at)
             sample.add(part.columns)
     if not rows:
-        other = f"; {left_out:,} were logged with another baseline or without their features" if left_out else ""
+        other = ": give another --since, --until or --version"
+        if left_out:
+            other = f"; {left_out:,} were logged with another baseline or without their features"
         raise PredictionLogError(f"the log has no predictions of {selection.model} in that time{other}")
     hidden = tuple(name for name in baseline.names if name not in logged)
     return CapturedRows(shown, sample.values, rows, first, last, left_out, hidden)
