@@ -117,3 +117,13 @@ def test_options_stand_in_their_groups() -> None:
         "  --times TIMES    How often.  [default: once]",
         "  --tone high|low  Pitch.  [default: low]",
     ]
+
+
+def test_a_wrong_choice_is_refused_by_its_name_and_with_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["driftgauge", "baseline", "build", "rows.csv", "--zero-bin", "none"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "Invalid value for '--zero-bin': 'none' is not one of 'jeffreys', 'clip'." in capsys.readouterr().err

@@ -26,6 +26,9 @@ _RANGES: Final = (
 _TYPE: Final = re.compile(r"<(.+)>")
 """What typer shows for a value: its Python type, or its choices."""
 
+_VALIDATOR: Final = "Value error, "
+"""How the message begins where typer refuses a choice."""
+
 
 class Command(TyperCommand):
     """A command whose help shows its options in groups."""
@@ -33,6 +36,14 @@ class Command(TyperCommand):
     def get_help(self, ctx: Any) -> str:
         """Return the help as standard output can show it."""
         return printable(super().get_help(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; what does not fit is said without the words of typer's own validator."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_VALIDATOR)
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the usage line, without braces around what is required."""
