@@ -29,7 +29,6 @@ from driftgauge.models.bundle import (
     load_bundle,
     read_baseline,
     read_info,
-    strip_feature_names,
 )
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
@@ -39,27 +38,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import (
-    AdaBoostClassifier,
-    ExtraTreesClassifier,
-    GradientBoostingClassifier,
-    RandomForestClassifier,
-    StackingClassifier,
-    VotingClassifier,
-)
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 from tests.abouts import HOSTILE, USUAL
 from tests.conftest import ExampleOf
 from tests.effort import examples
-from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
+from tests.examples import MAKERS, TARGET, Example, cells
 
 FILES = (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE)
 
@@ -418,36 +401,6 @@ def test_a_trusted_type_that_is_not_installed_is_named(tmp_path: Path) -> None:
             new.writestr(name, old.read(name).replace(Foreign.__module__.encode(), b"nowhere_to_be_found"))
     with pytest.raises(BundleError, match=r"forged\.skops.*nowhere_to_be_found"):
         load_model(forged, ["nowhere_to_be_found.Foreign"])
-
-
-ESTIMATORS: dict[str, Callable[[], Any]] = {
-    "logistic": logistic,
-    "boosting": boosting,
-    "forest": lambda: RandomForestClassifier(3, random_state=0),
-    "extra trees": lambda: ExtraTreesClassifier(3, random_state=0),
-    "gradient boosting": lambda: GradientBoostingClassifier(n_estimators=3, random_state=0),
-    "tree": lambda: DecisionTreeClassifier(max_depth=3, random_state=0),
-    "calibrated": lambda: CalibratedClassifierCV(GaussianNB(), cv=2),
-    "voting": lambda: VotingClassifier([("a", GaussianNB()), ("b", logistic())], voting="soft"),
-    "stacking": lambda: StackingClassifier([("a", GaussianNB())], LogisticRegression(), cv=2),
-    "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(3)),
-    "network": lambda: make_pipeline(
-        StandardScaler(), MLPClassifier((3,), max_iter=20, solver="adam", tol=10.0, random_state=0)
-    ),
-    "ada boost": lambda: AdaBoostClassifier(n_estimators=3, random_state=0),
-}
-
-
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_the_usual_estimators_load_and_take_a_matrix_without_a_warning(name: str, tmp_path: Path) -> None:
-    data = cells().head(120)
-    rows = data.drop(columns=TARGET)
-    estimator = ESTIMATORS[name]().fit(rows, data[TARGET])
-    expected = estimator.predict_proba(rows)
-    path = tmp_path / MODEL_FILE
-    skops.io.dump(estimator, path)
-    model = strip_feature_names(load_model(path))
-    assert np.allclose(model.predict_proba(rows.to_numpy()), expected, rtol=1e-12)  # a warning is an error here
 
 
 def test_a_baseline_file_is_read_alone(binary: Example, tmp_path: Path) -> None:

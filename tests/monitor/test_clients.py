@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from driftgauge.monitor.clients import MOST_BUCKETS, MOST_CLIENTS, OTHERS, WIDTH_SECONDS, ClientRows
+from driftgauge.monitor.clients import MOST_BUCKETS, MOST_CLIENTS, OTHERS, SHOWN, WIDTH_SECONDS, ClientRows, most_rows
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.clients_file import ClientsFile
 from hypothesis import given
@@ -124,3 +124,9 @@ def test_a_file_that_cannot_be_written_is_a_problem_and_tried_again(tmp_path: Pa
     (tmp_path / "later").mkdir()
     own.write()
     assert clients(100, ClientsFile(tmp_path / "later", 1)).shares() == {"a": 1.0}
+
+
+def test_metrics_name_the_first_clients() -> None:
+    shares = {f"client {place}": 1.0 / (2.0 + place) for place in range(SHOWN + 3)}
+    assert list(most_rows(shares).items()) == list(shares.items())[:SHOWN]
+    assert most_rows({}) == {}

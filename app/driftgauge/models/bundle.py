@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -22,6 +22,7 @@ from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import baseline_file, constraints_file, held_out_file, outlier_file, sample_file
 from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
+from driftgauge.models.inner_estimators import strip_feature_names
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
@@ -41,8 +42,6 @@ SINGLE_TOLERANCE: Final = 1e-4
 _SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
 """Kinds of the score and of the predicted class: for the model, and in the baseline."""
 _BASELINE_HINT: Final = ": give a bundle's folder, or a baseline.json, which `driftgauge baseline build` writes"
-_LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
-"""Libraries whose estimators are searched for inner estimators."""
 
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
@@ -325,33 +324,3 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
                 f"{column.name} is {kind} for the model and {column.kind} in the baseline: "
                 "build both from the same table with `driftgauge bundle create`"
             )
-
-
-def strip_feature_names(model: Any) -> Any:
-    """Remove the feature names of an estimator, so that it accepts a matrix without a warning."""
-    for part in parts(model):
-        vars(part).pop("feature_names_in_", None)
-        if "_fitted_with_feature_names" in vars(part):  # LightGBM's own mark of feature names
-            part._fitted_with_feature_names = False
-    return model
-
-
-def parts(model: Any) -> Iterator[Any]:
-    """Yield an estimator and its inner ones: steps, members of an ensemble, encoders."""
-    return _parts(model, set())
-
-
-def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    inner: Iterable[Any] = ()
-    if isinstance(value, list | tuple):
-        inner = value
-    elif isinstance(value, dict):
-        inner = list(value.values())
-    elif type(value).__module__.startswith(_LIBRARIES) and hasattr(value, "__dict__"):
-        inner = list(vars(value).values())
-        yield value
-    for part in inner:
-        yield from _parts(part, seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from driftgauge.monitor.problems import Problems
@@ -119,3 +120,8 @@ def _newest(workers: Sequence[Counts], needed: int) -> Mapping[str, int]:
         if total >= needed:
             break
     return found
+
+
+def most_rows(clients: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the clients that metrics name: the first ones, which have the most rows."""
+    return dict(islice(clients.items(), SHOWN))

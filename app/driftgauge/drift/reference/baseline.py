@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
@@ -21,7 +21,7 @@ from driftgauge.drift.novelty.novelty import OUTLIER, Novelty
 from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable
 from driftgauge.drift.reference.content import baseline_content
-from driftgauge.drift.reference.sizes import SizeReference, larger_ranges
+from driftgauge.drift.reference.sizes import SizeReference, larger_ranges, of_size
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
 from driftgauge.drift.statistics.psi import (
@@ -136,7 +136,7 @@ class Baseline:
     def _variations(self) -> FloatArray:
         """Expected ranges, shape [sizes, columns]; a size that a column lacks has that of the next smaller one."""
         variations = [column.expected_range for column in self.columns]
-        known = [[_nearest(variation, size) for variation in variations] for size in self._variation_sizes]
+        known = [[of_size(variation, size) for variation in variations] for size in self._variation_sizes]
         return np.array(known or [[0.0] * len(self.columns)])
 
     def expected_range(self, rows: int) -> FloatArray:
@@ -306,12 +306,6 @@ class Baseline:
         return np.array([getattr(column, name) for column in self.columns], dtype=np.float64)
 
 
-def _nearest(variation: Mapping[int, float], size: int) -> float:
-    if not variation:
-        return 0.0
-    return variation[max((known for known in variation if known <= size), default=min(variation))]
-
-
 def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Baseline:
     """Return `first` with the columns of `second` (the scores) appended; both must use the same formula."""
     if first.zero_bin != second.zero_bin:
@@ -333,7 +327,7 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
         sizes = sorted({*own.expected_range, *its.expected_range})
         known = (own.expected_range, its.expected_range)
         larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
-        variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
+        variation = {size: max(of_size(one, size) for one in known) for size in sizes}
         live = max((one.expected_live_tau for one in (own, its) if one.expected_live_tau is not None), default=None)
         larger = replace(larger, expected_live_tau=live)
         taken = {key: getattr(larger, key) for key in ("tau", "trending", "expected_live_tau")}

@@ -53,7 +53,7 @@ class SizeReference:
 
         As for PSI, it is that of the largest measured size not above `rows`, or of the smallest.
         """
-        return np.array([_of_size(column.expected_sizes.get(statistic, {}), rows) for column in self._columns])
+        return np.array([of_size(column.expected_sizes.get(statistic, {}), rows) for column in self._columns])
 
     def lacks_range(self, statistic: str) -> BoolArray:
         """Return which columns know the expected range of PSI and not that of a statistic, shape [columns]."""
@@ -62,7 +62,8 @@ class SizeReference:
         )
 
 
-def _of_size(known: Mapping[int, float], rows: int) -> float:
+def of_size(known: Mapping[int, float], rows: int) -> float:
+    """Return the value of the largest known size not above `rows`, or of the smallest; 0 without any."""
     sizes = sorted(known)
     return known[sizes[max(0, bisect_right(sizes, rows) - 1)]] if sizes else 0.0
 
@@ -73,5 +74,5 @@ def larger_ranges(own: ColumnBaseline, its: ColumnBaseline) -> dict[str, dict[in
     for name in sorted({*own.expected_sizes, *its.expected_sizes}):
         known = [one.expected_sizes.get(name, {}) for one in (own, its)]
         sizes = sorted({size for one in known for size in one})
-        found[name] = {size: max(_of_size(one, size) for one in known) for size in sizes}
+        found[name] = {size: max(of_size(one, size) for one in known) for size in sizes}
     return found

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import Any, Final
 
 from driftgauge.common.layout import Arrays
@@ -24,7 +23,7 @@ from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import INGEST, INGEST_REFUSED, INGESTED, SOURCES, CounterSpec
-from driftgauge.monitor.clients import SHOWN, ClientRows
+from driftgauge.monitor.clients import ClientRows, most_rows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
 from driftgauge.monitor.label_intake import LabelIntake
@@ -272,7 +271,7 @@ class ModelMonitoring:
             healthy=healthy,
             persistent=self._persistent,
             limits=self.limits,
-            clients=_first(last.report.clients if watched else {}),
+            clients=most_rows(last.report.clients) if watched else {},
             estimated=last.estimated.windows if watched else {},
             quality=last.quality if watched else None,
             release=ReleaseFacts() if release is None else release.facts(arrays),
@@ -345,8 +344,3 @@ class ModelMonitoring:
             evaluation_age_seconds=settings.evaluation_stale_seconds,
             outlier_ratio=settings.outlier_threshold_ratio,
         )
-
-
-def _first(clients: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the clients with the most rows."""
-    return dict(islice(clients.items(), SHOWN))

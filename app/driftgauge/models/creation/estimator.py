@@ -16,10 +16,10 @@ from driftgauge.common.quoting import listed
 from driftgauge.drift.bins import category_name
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.errors import BundleError
-from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
 from driftgauge.models.creation.baseline import column_kinds
 from driftgauge.models.creation.foreign import ForeignModel
+from driftgauge.models.inner_estimators import parts
 from driftgauge.tables.stream import require_columns
 from driftgauge.tables.table import categories, infer_kinds, numbers
 
@@ -76,7 +76,7 @@ def _feature(table: pa.Table, name: str, kind: FeatureKind, codes: Mapping[str, 
 
 def encoded_texts(model: Any) -> frozenset[str]:
     """Return the texts that the encoders of an estimator were fitted on."""
-    return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
+    return frozenset(category for part in parts(model) for category in _encoded_texts(part))
 
 
 def class_names(model: Any) -> tuple[str, ...] | None:
@@ -159,7 +159,7 @@ def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) ->
 
 def selects_by_name(model: Any) -> bool:
     """Return whether any part of the estimator selects its columns by name or by a function."""
-    lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
+    lists = [getattr(part, "transformers", None) for part in parts(model)]
     selections = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
     return any(_is_by_name(columns) for columns in selections)
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, ModelFailed, Refused
-from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
 from driftgauge.models.creation.learned_columns import takes_only_texts
+from driftgauge.models.inner_estimators import strip_feature_names
 from driftgauge.models.predictor import Batch, Predictions, Predictor
 
 NEW_TEXT: Final = "a text of words that training did not hold: qxzj"
@@ -55,7 +55,7 @@ class Probe:
         if self.info.input == "dataframe":
             return self._with_dtypes(), self.model
         frame = self.info.model_copy(update={"input": "dataframe"})
-        stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
+        stripped = strip_feature_names(copy.deepcopy(self.model))
         if find_spec("pandas") is None:
             return self.info, stripped
         answers = _predict(_lenient(self.info, stripped, self.baseline), self.typical)
