@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from driftgauge.common.layout import Arrays
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.shared_text import SharedText
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.log_uses import label_intake, rolling_loop, truth_loop
+from driftgauge.edges.http.model_facts import exposed_of, ingest_facts, label_facts, limits_of
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
-from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
-from driftgauge.metrics.series import INGEST, INGEST_REFUSED, INGESTED, SOURCES, CounterSpec
+from driftgauge.metrics.facts import Exposed, Limits, MonitorFacts, ReleaseFacts
+from driftgauge.metrics.series import INGEST, SOURCES, CounterSpec
 from driftgauge.monitor.clients import ClientRows, most_rows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
@@ -275,8 +275,10 @@ class ModelMonitoring:
             estimated=last.estimated.windows if watched else {},
             quality=last.quality if watched else None,
             release=ReleaseFacts() if release is None else release.facts(arrays),
-            labels=self._label_facts,
-            ingest=self._ingest_facts(arrays),
+            labels=label_facts(self.labels, self.settings),
+            ingest=ingest_facts(
+                self.seen, self.events, self.settings, arrays, self.clock(), is_elsewhere=self.is_elsewhere
+            ),
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
             whole_rows=self.whole_rows.known if watched and self.whole_rows else None,
@@ -284,32 +286,9 @@ class ModelMonitoring:
         )
 
     @property
-    def _label_facts(self) -> LabelFacts | None:
-        if self.labels is None:
-            return None
-        known = self.labels.facts
-        return LabelFacts(
-            known.waiting, known.last_received, self.settings.labels_missing_seconds, self.labels.outcomes
-        )
-
-    @property
     def is_elsewhere(self) -> bool:
         """Whether another server serves the model."""
         return self.source == INGEST
-
-    def _ingest_facts(self, arrays: Arrays) -> IngestFacts | None:
-        last = self.seen.last_received
-        has_counted = any(arrays[counter.name].any() for counter in (INGESTED, INGEST_REFUSED))
-        if last is None and not self.is_elsewhere and not has_counted:
-            return None
-        settings = self.settings
-        return IngestFacts(
-            last,
-            settings.ingest_stale_seconds,
-            settings.ingest_refused_threshold_ratio,
-            self.seen.records,
-            self.events.waiting(self.clock()),
-        )
 
     @property
     def series(self) -> tuple[CounterSpec, ...]:
@@ -332,15 +311,9 @@ class ModelMonitoring:
     @property
     def exposed(self) -> Exposed:
         """The part of the drift metrics that `/metrics` lists."""
-        settings = self.settings
-        return Exposed(settings.metrics_bin_rows, settings.metrics_top_features, settings.exposed_windows)
+        return exposed_of(self.settings)
 
     @property
     def limits(self) -> Limits:
         """Thresholds of latency, of an evaluation's age and of outliers."""
-        settings = self.settings
-        return Limits(
-            latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
-            evaluation_age_seconds=settings.evaluation_stale_seconds,
-            outlier_ratio=settings.outlier_threshold_ratio,
-        )
+        return limits_of(self.settings)
