@@ -147,6 +147,14 @@ def test_an_unseen_category_is_refused_where_the_model_takes_no_missing_values(t
     assert no.value.detail == {"field": "shape", "row": 2}
 
 
+def test_all_rows_with_an_unseen_category_are_counted(text: Example) -> None:
+    shapes = ("square", "flat", "kite", "flat")
+    rows = [{**row, "shape": shape} for row, shape in zip(text.rows(4), shapes, strict=True)]
+    with pytest.raises(Refused, match="square") as no:
+        predictor_of(text).admit(text.batch(rows))
+    assert (no.value.violations, no.value.rows) == ({"domain": 2}, 4)
+
+
 def test_a_long_category_is_repeated_in_part(text: Example) -> None:
     row = {**text.rows(1)[0], "shape": "square" * 1000}
     with pytest.raises(Refused, match=r"the category 'squaresquare.*…'") as no:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from driftgauge.common.log_throttle import INTERVAL_SECONDS
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import DROPS, FAILURES, REJECTIONS, REQUEST_CONSTRAINTS, Reason, Refused
+from driftgauge.errors import DROPS, FAILURES, REJECTIONS, REQUEST_CONSTRAINTS, Reason, Refused, count_refused
 from driftgauge.metrics.series import (
     BATCH_ROWS,
     DROPPED,
@@ -18,6 +18,7 @@ from driftgauge.metrics.series import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
+    REQUEST_ROWS_REFUSED,
     REQUEST_VIOLATIONS,
     RETRIED,
     SCORE,
@@ -173,12 +174,13 @@ def test_refused_rows_are_counted_by_the_constraint_that_they_violate() -> None:
     capture = Capture(monitor, Problems(Clock()))
     capture.refused(Refused(Reason.UNKNOWN_FEATURE, "colour is not a feature"))
     several = Refused(Reason.WRONG_TYPE, "age: expected a number")
-    several.violations = {"type": 3, "required": 1}
+    count_refused(several, {"type": 3, "required": 1}, 10)
     capture.refused(several)
     capture.refused(Refused(Reason.NOT_JSON, "the body is not JSON"))
     capture.violated({"required": 4})
     found = {name: _count(monitor, REQUEST_VIOLATIONS.name, name) for name in REQUEST_CONSTRAINTS}
     assert found == {"type": 3, "required": 5, "extra_columns": 1, "domain": 0}
+    assert _count(monitor, REQUEST_ROWS_REFUSED.name) == 11
 
 
 def test_rows_that_the_model_failed_on_are_counted() -> None:

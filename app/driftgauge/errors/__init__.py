@@ -26,6 +26,8 @@ from driftgauge.errors.exceptions import (
     SettingsError,
     StateError,
     TableError,
+    count_all_refused,
+    count_refused,
 )
 from driftgauge.errors.reasons import (
     CONSTRAINT_OF,
@@ -82,4 +84,6 @@ __all__ = [
     "SettingsError",
     "StateError",
     "TableError",
+    "count_all_refused",
+    "count_refused",
 ]

@@ -23,6 +23,18 @@ class Refused(DriftgaugeError):
         self.detail: Final = dict(detail or {})
         self.violations: Mapping[str, int] = {CONSTRAINT_OF[reason]: 1} if reason in CONSTRAINT_OF else {}
         """Rows that violate each constraint on rows as they are sent; the first one where they were not counted."""
+        self.rows = 1
+        """Rows that are refused together; 1 where they were not counted."""
+
+
+def count_refused(error: Refused, violations: Mapping[str, int], rows: int) -> None:
+    """Note in an error how many of the refused rows violate each constraint, if any does."""
+    error.violations, error.rows = violations or error.violations, rows
+
+
+def count_all_refused(error: Refused, rows: int) -> None:
+    """Note in an error that all refused rows violate its constraint."""
+    count_refused(error, dict.fromkeys(error.violations, rows), rows)
 
 
 _OWN_WORDS: Final = 200

@@ -30,6 +30,7 @@ from driftgauge.metrics.series import (
     INGESTED,
     JOINED,
     PREDICTIONS,
+    REQUEST_ROWS_REFUSED,
     REQUEST_VIOLATIONS,
     SCORE,
     TAKEN,
@@ -207,6 +208,7 @@ class ModelIntake:
                 counters.add(INGEST_REFUSED.name, count, reason)
                 if reason in CONSTRAINT_OF:
                     counters.add(REQUEST_VIOLATIONS.name, count, CONSTRAINT_OF[reason])
+                    counters.add(REQUEST_ROWS_REFUSED.name, count)
 
     def _count(
         self,

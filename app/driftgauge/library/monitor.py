@@ -20,7 +20,8 @@ from driftgauge.library.probabilities import GivenProbabilities, probabilities_o
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
-from driftgauge.metrics.series import DROPPED, REJECTED, REQUEST_VIOLATIONS
+from driftgauge.metrics.series import DROPPED, REJECTED
+from driftgauge.monitor.capture import count_violations
 from driftgauge.settings.options import Settings, load
 
 if TYPE_CHECKING:
@@ -214,8 +215,7 @@ class Monitor:
             with own.store.counters_lock:
                 if isinstance(error, Refused):
                     counters.add(REJECTED.name, 1, error.reason)
-                    for constraint, rows in error.violations.items():
-                        counters.add(REQUEST_VIOLATIONS.name, rows, constraint)
+                    count_violations(counters.add, error)
                 else:
                     counters.add(DROPPED.name, 1, Reason.MONITORING_FAILED)
 

@@ -92,6 +92,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         FAILED,
         REJECTED,
         REQUEST_VIOLATIONS,
+        REQUEST_ROWS_REFUSED,
         LATENCY,
         CounterSpec(SCORE, "histogram", "Scores of answered predictions.", buckets=score_buckets),
         INPUT_SIZE,
@@ -139,6 +140,11 @@ REQUEST_VIOLATIONS: Final = CounterSpec(
     "Rows that violate a constraint as they are sent: refused ones, and ones that lack a required column.",
     ("constraint",),
     each(REQUEST_CONSTRAINTS),
+)
+REQUEST_ROWS_REFUSED: Final = CounterSpec(
+    "model_request_rows_refused_total",
+    "counter",
+    "Rows of requests that were refused because rows of them violate a constraint as they are sent.",
 )
 LATENCY: Final = CounterSpec(
     "model_prediction_latency_seconds",

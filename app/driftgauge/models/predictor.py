@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final
@@ -14,7 +14,7 @@ import numpy as np
 from driftgauge.common.quoting import bounded_name, named, shortened
 from driftgauge.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS
-from driftgauge.errors import BundleError, ModelFailed, Reason, Refused
+from driftgauge.errors import BundleError, ModelFailed, Reason, Refused, count_refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.categories import CategoryNames
 from driftgauge.models.formats.registry import format_of
@@ -93,7 +93,15 @@ class Predictor:
     def admit(self, batch: Batch) -> None:
         """Raise Refused for an unseen category of a feature that accepts none."""
         for index, encoder in self._strict:
-            encoder.refuse_unknown(batch.texts[index])
+            try:
+                encoder.refuse_unknown(batch.texts[index])
+            except Refused as error:
+                count_refused(error, dict.fromkeys(error.violations, self._unknown_rows(batch)), len(batch))
+                raise
+
+    def _unknown_rows(self, batch: Batch) -> int:
+        """Return how many rows have a category that the model cannot take."""
+        return len({row for index, encoder in self._strict for row in encoder.unknown(batch.texts[index])})
 
     def predict(self, batch: Batch) -> Predictions:
         """Predict all rows or none; Refused for a cell that the model cannot take, else ModelFailed."""
@@ -236,14 +244,19 @@ class _CategoryEncoder:
 
     def refuse_unknown(self, names: Sequence[str | None]) -> None:
         """Raise Refused for the first name that the model cannot take."""
-        for row, name in enumerate(names):
-            if not self._takes(name):
-                raise Refused(
-                    Reason.UNSEEN_CATEGORY,
-                    f"{bounded_name(self.feature.name)}: the model does not know the category {shortened(str(name))!r} "
-                    f"and raises on unknown ones; it knows {named(self.feature.categories)}",
-                    {"field": self.feature.name, "row": row},
-                )
+        row = next(self.unknown(names), None)
+        if row is not None:
+            name = shortened(str(names[row]))
+            raise Refused(
+                Reason.UNSEEN_CATEGORY,
+                f"{bounded_name(self.feature.name)}: the model does not know the category {name!r} "
+                f"and raises on unknown ones; it knows {named(self.feature.categories)}",
+                {"field": self.feature.name, "row": row},
+            )
+
+    def unknown(self, names: Sequence[str | None]) -> Iterator[int]:
+        """Yield the rows whose name the model cannot take."""
+        return (row for row, name in enumerate(names) if not self._takes(name))
 
 
 def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | str | None]]) -> Batch:

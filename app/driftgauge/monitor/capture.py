@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +18,7 @@ from driftgauge.metrics.series import (
     LATENCY,
     PREDICTIONS,
     REJECTED,
+    REQUEST_ROWS_REFUSED,
     REQUEST_VIOLATIONS,
     RETRIED,
     SCORE,
@@ -128,8 +129,7 @@ class Capture:
         with self._monitor.store.counting() as counters:
             if counters.has(REJECTED.name, error.reason):
                 counters.add(REJECTED.name, 1, error.reason)
-            for constraint, rows in error.violations.items():
-                counters.add(REQUEST_VIOLATIONS.name, rows, constraint)
+            count_violations(counters.add, error)
 
     def violated(self, violations: Mapping[str, int]) -> None:
         """Count rows that are accepted although they violate a constraint."""
@@ -141,6 +141,14 @@ class Capture:
         """Count rows that the model failed on."""
         with self._monitor.store.counting() as counters:
             counters.add(FAILED.name, rows, Reason.MODEL_FAILED)
+
+
+def count_violations(add: Callable[..., None], error: Refused) -> None:
+    """Count the rows of a refusal by the constraint that they violate; `add` is that of the counters."""
+    for constraint, rows in error.violations.items():
+        add(REQUEST_VIOLATIONS.name, rows, constraint)
+    if error.violations:
+        add(REQUEST_ROWS_REFUSED.name, error.rows)
 
 
 def _by_size(answered: Answered) -> Mapping[str, Sequence[float]]:

@@ -96,8 +96,9 @@ def test_what_is_no_such_table_is_refused(split: Any, reason: Reason, detail: di
 
 
 def test_what_is_wrong_with_its_cells_names_the_feature_and_the_row() -> None:
-    error = refused({"columns": ["sise"], "data": [[1]]})
+    error = refused({"columns": ["sise"], "data": [[1], [2]]})
     assert (error.reason, error.detail["field"]) == (Reason.UNKNOWN_FEATURE, "sise")
+    assert (error.violations, error.rows) == ({"extra_columns": 2}, 2)
     error = refused({"columns": ["shape", "size"], "data": [["flat", 1], ["flat", "1"]]})
     assert (error.reason, error.detail) == (Reason.WRONG_TYPE, {"field": "size", "row": 1})
     assert refused({"columns": [], "data": [[]]}).reason is Reason.MISSING_FEATURE

@@ -323,6 +323,25 @@ def test_the_rows_of_a_refused_request_are_counted_by_the_constraint_that_they_v
     assert refused(DECODER, sent).violations == {"type": 3, "extra_columns": 2, "required": 1}
     assert refused(STRICT, [good, {"size": None, "shape": "flat"}]).violations == {"required": 1}
     assert refused(DECODER, [{**good, "size": "wide"}]).violations == {"type": 1}
+    assert refused(DECODER, [{**good, "size": 10**400}, good]).violations == {"type": 1}
+    assert refused(DECODER, sent).rows == len(sent)
+
+
+def test_the_rows_of_refused_columns_are_counted_by_the_constraint_that_they_violate() -> None:
+    sizes, flags = [1.0, "wide", None, math.inf], [True, None, True, True]
+    columns: dict[str, list[Any]] = {"size": sizes, "shape": ["flat"] * 4, "flag": flags}
+    with pytest.raises(Refused) as of_columns:
+        DECODER.decode_columns(columns, 4)
+    assert (of_columns.value.violations, of_columns.value.rows) == ({"type": 2}, 4)
+    with pytest.raises(Refused) as of_strict_columns:
+        STRICT.decode_columns({"size": [1.0, 2.0]}, 2)
+    assert (of_strict_columns.value.violations, of_strict_columns.value.rows) == ({"required": 2}, 2)
+    with pytest.raises(Refused) as of_unknown_columns:
+        DECODER.decode_columns({"size": [1.0, 2.0], "colour": [1, 2]}, 2)
+    assert (of_unknown_columns.value.violations, of_unknown_columns.value.rows) == ({"extra_columns": 2}, 2)
+    with pytest.raises(Refused) as of_matrix:
+        DECODER.decode_matrix([1.0, "flat", True, "wide", "flat", True, "wide", None, 1], 3)
+    assert (of_matrix.value.violations, of_matrix.value.rows) == ({"type": 2}, 3)
 
 
 def test_accepted_rows_that_lack_a_required_column_are_counted() -> None:

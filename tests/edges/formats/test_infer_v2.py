@@ -451,6 +451,19 @@ def test_a_long_name_is_not_sent_back_whole() -> None:
     assert len(error.message) + len(str(error.detail)) < 500
 
 
+def test_all_rows_of_a_tensor_that_does_not_fit_are_counted() -> None:
+    texts = tensor("x", [2, 3], "BYTES", list("abcdef"))
+    for body, violated in (
+        (body_of(texts), "type"),
+        (body_of(tensor("sise", [2], "FP64", [1, 2])), "extra_columns"),
+        (body_of(tensor("size", [2], "FP64", [1, 2]), tensor("sise", [2], "FP64", [1, 2])), "extra_columns"),
+    ):
+        error = refused(body)
+        assert (error.violations, error.rows) == ({violated: 2}, 2), body
+    lacking = refused(body_of(tensor("size", [2], "FP64", [1, None])), STRICT)
+    assert (lacking.violations, lacking.rows) == ({"required": 2}, 2)
+
+
 # ---------------------------------------------------------------- whatever comes
 
 json_values = st.recursive(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.features import FeatureDecoder, json_type
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import Reason, Refused, count_all_refused
 
 SPLIT: Final = "dataframe_split"
 RECORDS: Final = "dataframe_records"
@@ -45,7 +45,11 @@ def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: Featu
                 expected=len(names),
                 given=len(row),
             )
-    positions = decoder.positions(names)
+    try:
+        positions = decoder.positions(names)
+    except Refused as error:
+        count_all_refused(error, len(rows))
+        raise
     if positions == list(range(len(names))):
         return rows
     # One row at a time, so that other threads can run in between.

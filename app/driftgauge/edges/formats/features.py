@@ -18,7 +18,7 @@ from driftgauge.common.quoting import NAMED, bounded_name, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.quality.report import EXTRA_COLUMNS, REQUIRED, TYPE
 from driftgauge.edges.formats.large.chunks import CHUNK, chunks, joined
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import Reason, Refused, count_all_refused, count_refused
 from driftgauge.models.bundle import BundleInfo, Feature
 from driftgauge.models.categories import CategoryNames
 from driftgauge.models.predictor import Batch
@@ -26,6 +26,9 @@ from driftgauge.models.predictor import Batch
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
 _TEXT_TYPES: Final[frozenset[type]] = frozenset({str, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
+_NUMBERS: Final[frozenset[type]] = frozenset({float, int})
+_LARGEST: Final = 1e308
+"""Whole numbers beyond it count as infinite."""
 _TYPES: Final = {"numeric": _NUMBER_TYPES, "categorical": _CATEGORY_TYPES, "text": _TEXT_TYPES}
 
 
@@ -52,14 +55,14 @@ class FeatureDecoder:
             batch = self._decoded([self._in_order(row, index, lacking) for index, row in enumerate(rows)])
         except Refused as error:
             if len(rows) > 1 and error.violations:
-                error.violations = row_violations(rows, self._features)
+                count_refused(error, row_violations(rows, self._features), len(rows))
             raise
         return replace(batch, lacking=len(lacking)) if lacking else batch
 
     def _decoded(self, lists: Sequence[Sequence[Any]]) -> Batch:
         if len(lists) == 1 or self._all_numeric:
             flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
-            return self.decode_matrix(flat, len(lists))
+            return self._matrix(flat, len(lists))
         return self._batch(zip(*lists, strict=True), len(lists))
 
     def positions(self, columns: Sequence[str]) -> list[int | None]:
@@ -77,18 +80,36 @@ class FeatureDecoder:
         """
         if not columns:
             raise self._empty_row(0)
-        self._refuse_unknown(columns, {})
+        try:
+            self._refuse_unknown(columns, {})
+        except Refused as error:
+            count_all_refused(error, rows)
+            raise
         values = [columns.get(name) or (None,) * rows for name in self._names]
         cells = _finite_cells(joined(values, rows)) if self._all_numeric else None
-        if cells is None:
+        if cells is not None:
+            return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
+        try:
             return self._batch(values, rows)
-        return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
+        except Refused as error:
+            count_refused(error, row_violations([list(row) for row in zip(*values, strict=True)], self._features), rows)
+            raise
 
     def decode_matrix(self, values: Sequence[Any], rows: int) -> Batch:
         """Return the batch of flat values in row-major order, shape [rows * features].
 
         Raises Refused, naming the field and the row.
         """
+        try:
+            return self._matrix(values, rows)
+        except Refused as error:
+            count = len(self._features)
+            cut = [list(values[first : first + count]) for first in range(0, len(values), count)]
+            count_refused(error, row_violations(cut, self._features), rows)
+            raise
+
+    def _matrix(self, values: Sequence[Any], rows: int) -> Batch:
+        """Return the batch of flat values as `decode_matrix` does; of refused rows the first is counted."""
         count = len(self._features)
         cells = _finite_cells(values) if self._all_numeric else None
         if cells is None:
@@ -185,9 +206,16 @@ def _violated(row: Any, features: Sequence[Feature]) -> set[str]:
     for feature, cell in zip(features, cells, strict=True):
         if cell is None:
             found |= set() if feature.accepts_missing else {REQUIRED}
-        elif type(cell) not in _TYPES[feature.kind] or (type(cell) is float and not math.isfinite(cell)):
+        elif type(cell) not in _TYPES[feature.kind] or (type(cell) in _NUMBERS and not _is_finite(feature, cell)):
             found.add(TYPE)
     return found
+
+
+def _is_finite(feature: Feature, cell: float) -> bool:
+    """Say whether a cell is finite, or a whole number that the feature can hold."""
+    if type(cell) is int:
+        return feature.kind != "numeric" or abs(cell) <= _LARGEST
+    return math.isfinite(cell)
 
 
 def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
@@ -219,7 +247,8 @@ def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
     try:
         column = np.array(values, dtype=np.float64)  # None becomes NaN
     except OverflowError:
-        column = np.array([math.inf if isinstance(v, int) and abs(v) > 1e308 else v for v in values], dtype=np.float64)
+        held = [math.inf if isinstance(v, int) and abs(v) > _LARGEST else v for v in values]
+        column = np.array(held, dtype=np.float64)
     if np.isfinite(column).sum() + values.count(None) < len(values):
         row = next(i for i, v in enumerate(values) if v is not None and not math.isfinite(column[i]))
         raise _not_finite(feature, values, row)

@@ -20,7 +20,7 @@ from driftgauge.edges.formats.fields import id_of, read_json, time_of
 from driftgauge.edges.formats.large.structure import Structure
 from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.formats.tensors import HINT, Tensor, read_tensors, refused, refused_binary, rows_of
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import Reason, Refused, count_all_refused
 from driftgauge.models.bundle import BundleInfo, Feature
 from driftgauge.models.predictor import Batch
 from driftgauge.serving.request import Answer
@@ -84,15 +84,20 @@ def _content(body: bytes, structure: Structure | None) -> dict[str, Any]:
 
 def _batch(tensors: Sequence[Tensor], rows: int, decoder: FeatureDecoder, info: BundleInfo) -> Batch:
     first = tensors[0]
-    if len(tensors) == 1 and first.width == len(info.features):
-        if first.datatype == "BYTES":
-            _refuse_texts(first, info.features)
+    is_matrix = len(tensors) == 1 and first.width == len(info.features)
+    if is_matrix and first.datatype != "BYTES":
         return decoder.decode_matrix(first.values, rows)
-    columns = _by_name(tensors, info)
-    for feature in info.features:
-        tensor = columns.get(feature.name)
-        if tensor is not None and tensor.datatype == "BYTES":
-            _refuse_texts(tensor, [feature])
+    try:
+        columns = {} if is_matrix else _by_name(tensors, info)
+        for feature in info.features:
+            tensor = first if is_matrix else columns.get(feature.name)
+            if tensor is not None and tensor.datatype == "BYTES":
+                _refuse_texts(tensor, feature)
+    except Refused as error:
+        count_all_refused(error, rows)  # a tensor has all rows
+        raise
+    if is_matrix:
+        return decoder.decode_matrix(first.values, rows)
     return decoder.decode_columns({name: tensor.values for name, tensor in columns.items()}, rows)
 
 
@@ -121,15 +126,14 @@ def _misshapen(reason: Reason, tensor: Tensor, info: BundleInfo, **detail: objec
     return refused(reason, tensor.name, message, **detail)
 
 
-def _refuse_texts(tensor: Tensor, features: Sequence[Feature]) -> None:
-    for feature in features:
-        if feature.kind == "numeric":
-            raise Refused(
-                Reason.WRONG_TYPE,
-                f"{bounded_name(feature.name)} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it "
-                "in a tensor of its own of FP64",
-                {"field": feature.name, "row": 0},
-            )
+def _refuse_texts(tensor: Tensor, feature: Feature) -> None:
+    if feature.kind == "numeric":
+        raise Refused(
+            Reason.WRONG_TYPE,
+            f"{bounded_name(feature.name)} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it "
+            "in a tensor of its own of FP64",
+            {"field": feature.name, "row": 0},
+        )
 
 
 # ---------------------------------------------------------------- outputs and parameters
