@@ -181,6 +181,30 @@ def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Pat
     find(given, shown, tmp_path)
 
 
+def test_violations_in_requests_are_a_share_of_answered_and_refused_rows_beside_their_limits(tmp_path: Path) -> None:
+    given: Given = {
+        "model_request_constraint_violations_total": [
+            ({"constraint": "type"}, "0+6x10"),
+            ({"constraint": "required"}, "0+0x10"),
+        ],
+        "model_predictions_total": [({}, "0+40x10")],
+        "model_prediction_failures_total": [({"reason": "model_failed"}, "0+8x10")],
+        "model_request_rows_refused_total": [({}, "0+12x10")],
+        "model_request_constraint_threshold_ratio": [
+            ({"severity": "warning"}, 0.01),
+            ({"severity": "critical"}, 0.125),
+        ],
+    }
+    share, limit = asked("overview", "Violations in requests")
+    found: list[tuple[str, str, float | None]] = [
+        (share, '{constraint="type"}', 0.1),
+        (share, '{constraint="required"}', 0),
+        (limit, '{severity="warning"}', 0.01),
+        (limit, '{severity="critical"}', 0.125),
+    ]
+    find(given, found, tmp_path)
+
+
 def test_the_auc_of_whole_rows_is_shown_beside_its_limit(tmp_path: Path) -> None:
     given: Given = {
         "model_multivariate_auc": [({}, 0.75)],

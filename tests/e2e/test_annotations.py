@@ -79,6 +79,12 @@ model_ingest_lag_threshold_messages{MODEL,severity="warning"} 100000
 model_ingest_lag_threshold_messages{MODEL,severity="critical"} 1000000
 model_feature_constraint_severity{MODEL,feature_name="temp",constraint="range"} 3
 model_feature_constraint_violation_ratio{MODEL,feature_name="temp",constraint="range",window="1000"} 0.25
+model_request_constraint_violations_total{MODEL,constraint="type"} RISING
+model_request_rows_refused_total{MODEL} RISING
+model_prediction_failures_total{MODEL,reason="model_failed"} 0
+model_request_constraint_threshold_ratio{MODEL,severity="warning"} 0.01
+model_request_constraint_threshold_ratio{MODEL,severity="critical"} 0.1
+model_request_constraint_threshold_rows{MODEL} 10
 model_performance_severity{MODEL} 3
 model_outcome_severity{MODEL,outcome_name="revenue"} 2
 model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
@@ -122,6 +128,8 @@ ModelWholeRowDrift: Whole rows of delay 1 can be told from the reference. A clas
     each is as before. /drift/status names them.
 ModelDataQuality: Rows of delay 1 violate the constraint range. More rows than in the reference violate this constraint
     on temp: 25% of a window. /drift/status shows examples.
+ModelRequestViolations: Requests to delay 1 violate the constraint type. #% of the rows that were sent to delay 1
+    in the last 15m violate it. Rows that were refused are in no window; their answers name the field.
 ModelMissingValues: dew "point" of delay 1 has more missing values than the reference. 40% of rows have no value
     (limit for LEVEL: #%).
 ModelUnseenCategories: carrier of delay 1 has values that the reference does not have. 12.5% of rows have a value

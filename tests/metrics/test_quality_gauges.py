@@ -50,6 +50,8 @@ def test_each_constraint_has_its_share_thresholds_severity_and_evidence(accept: 
         "model_feature_constraint_severity": [(age, 2.0), (rows, 0.0)],
         "model_feature_constraint_evidence_log10": [(age, 9.5), (rows, 0.0)],
         "model_feature_constraint_evidence_threshold_log10": [({}, 8.25)],
+        "model_request_constraint_threshold_ratio": [({"severity": "warning"}, 0.01), ({"severity": "critical"}, 0.1)],
+        "model_request_constraint_threshold_rows": [({}, 10.0)],
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from driftgauge.alerting.alerts.quality import RANGE
 from driftgauge.alerting.alerts.server import BURN_RATES, LATENCY_REQUESTS, down_hold
 from driftgauge.alerting.alerts.watcher import insufficient_hold
 from driftgauge.alerting.options import MonitoringOptions
@@ -40,6 +41,7 @@ def runbook_values(options: MonitoringOptions, settings: Mapping[str, Any], feat
         **_rules(options),
         **_budget(settings["error_budget_ratio"]),
         "max_age": ago_in_words(settings["max_age_seconds"]),
+        "request_range": f"{RANGE.removesuffix('m')} minutes",
         "judged_rows": _text(JUDGED_ROWS),
         "reported_rows": _text(REPORTED_ROWS),
         "high_tau": _text(HIGH_TAU),

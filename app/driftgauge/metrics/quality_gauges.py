@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from driftgauge.drift.quality.report import RANK, ConstraintVerdict, QualityReport
+from driftgauge.drift.quality.report import RANK, REQUEST_ROWS, ConstraintVerdict, QualityReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.series import FEATURE, Kind, Labels
 
@@ -85,5 +85,17 @@ QUALITY_GAUGES: Final = (
         "Evidence at which the violations of a constraint are significant, as a decimal logarithm.",
         (),
         lambda report, _: [({}, report.evidence_threshold_log10)],
+    ),
+    QualityGauge(
+        "model_request_constraint_threshold_ratio",
+        "Share of the rows of requests at which violations of a constraint as they are sent have a severity.",
+        ("severity",),
+        lambda report, _: [({"severity": name}, limit) for name, limit in report.request_thresholds.items()],
+    ),
+    QualityGauge(
+        "model_request_constraint_threshold_rows",
+        "Rows of requests that have to violate a constraint before it raises an alert.",
+        (),
+        lambda report, _: [({}, float(REQUEST_ROWS))],
     ),
 )

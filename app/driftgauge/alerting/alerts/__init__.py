@@ -17,7 +17,7 @@ from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.ingestion import ingestion_alerts
 from driftgauge.alerting.alerts.outliers import outlier_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
-from driftgauge.alerting.alerts.quality import quality_alerts
+from driftgauge.alerting.alerts.quality import quality_alerts, request_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.two_minutes import two_minute_alerts
@@ -39,7 +39,12 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     groups: dict[str, Iterable[Alert]] = {
         "driftgauge-server": server_alerts(options),
         "driftgauge-drift": [*drift_alerts(options), *whole_row_alerts(options)],
-        "driftgauge-data": [*data_alerts(options), *quality_alerts(options), *outlier_alerts(options)],
+        "driftgauge-data": [
+            *data_alerts(options),
+            *quality_alerts(options),
+            *request_alerts(options),
+            *outlier_alerts(options),
+        ],
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),

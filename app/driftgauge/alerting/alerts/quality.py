@@ -1,4 +1,4 @@
-"""The alert on constraints: it follows the severity of each constraint's violations."""
+"""The alerts on constraints: in windows by the severity of each, in rows as they are sent by their share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
+from driftgauge.metrics.series import FAILED, PREDICTIONS, REQUEST_ROWS_REFUSED, REQUEST_VIOLATIONS
 
 CONSTRAINT: Final = "constraint"
+RANGE: Final = "15m"
+"""Range over which the share of violations among the rows of requests is taken."""
 _ON: Final = "{{ with $labels.feature_name }}{{ . }}{{ else }}the rows{{ end }}"
 """The column of a constraint; one on whole rows has none."""
 
@@ -34,6 +37,43 @@ def quality_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             # A share that is close to its limit must not end and begin the alert with each window.
             keeps_firing=options.hold,
         )
+
+
+def request_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on rows of requests that violate a constraint as they are sent."""
+    scope = Scope(options.by)
+    for severity in LIMITS:
+        yield Alert(
+            "ModelRequestViolations",
+            severity,
+            _sent(scope, options.window, severity),
+            options.hold,
+            f"Requests to {MODEL} violate the constraint {{{{ $labels.constraint }}}}.",
+            f"{{{{ $value | humanizePercentage }}}} of the rows that were sent to {MODEL} in the last {RANGE} violate "
+            "it. Rows that were refused are in no window; their answers name the field.",
+            keeps=("model_name", "model_version"),
+        )
+
+
+def _sent(scope: Scope, window: str, severity: Limit) -> str:
+    """Return the share of violations among the rows that all replicas were sent, where it is above its limit."""
+    model = scope.model()
+
+    def rows(name: str, labels: str = model) -> str:
+        return f"sum by ({labels}) (increase({name}[{RANGE}]))"
+
+    def limit(series: str) -> str:
+        return f"on ({model}) group_left () max by ({model}) (last_over_time({series}[{window}]))"
+
+    violations = rows(REQUEST_VIOLATIONS.name, scope.model(CONSTRAINT))
+    sent = "\n    + ".join(rows(own.name) for own in (PREDICTIONS, FAILED, REQUEST_ROWS_REFUSED))
+    above = limit(f'model_request_constraint_threshold_ratio{{severity="{severity}"}}')
+    return (
+        f"{violations}\n"
+        f"  / on ({model}) group_left () (\n    {sent}\n  )\n"
+        f"  >= {above}\n"
+        f"  and (\n    {violations}\n    >= {limit('model_request_constraint_threshold_rows')}\n  )"
+    )
 
 
 def _expr(options: MonitoringOptions, severity: Limit) -> str:

@@ -15,6 +15,8 @@ DUPLICATES: Final = "duplicates"
 REQUIRED: Final = "required"
 TYPE: Final = "type"
 EXTRA_COLUMNS: Final = "extra_columns"
+REQUEST_ROWS: Final = 10
+"""Rows of requests that have to violate a constraint as they are sent before it has a severity."""
 RANK: Final[Mapping[Severity | None, int]] = {None: 0, "info": 1, "warning": 2, "critical": 3}
 
 
@@ -75,6 +77,11 @@ class QualityReport:
     """Share of rows that violate each constraint, by window, shape [verdicts]; NaN where it is not known."""
     evidence_threshold_log10: float
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def request_thresholds(self) -> Mapping[Limit, float]:
+        """Shares of the rows of requests at which violations have a severity; the reference has none."""
+        return limits(0.0, self.constraints)
 
     @property
     def worst_first(self) -> list[ConstraintVerdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..columns import share
 from ..panels import NUMBER, RATIO, AnyPanel, Text, lines
-from ..queries import MODEL_IS, SLIDING, Query, largest
+from ..queries import MODEL_IS, SLIDING, Query, largest, limits, rate
 
 
 def quality() -> list[AnyPanel]:
@@ -35,6 +35,12 @@ def quality() -> list[AnyPanel]:
             empty="no constraints are checked",
         ),
         lines(
+            Text("Violations in requests", "Share of the rows of requests that violate a constraint as they are sent, "
+                 "refused ones among them. Bad: above a limit: a caller sends what the model cannot take.", RATIO),
+            Query(_sent(), "{{constraint}}"), limits("model_request_constraint_threshold_ratio", MODEL_IS), width=24,
+            height=7,
+        ),
+        lines(
             Text("Outliers", "Share of rows that are unlike the reference, in the sliding window with the most, beside "
                  "the share in the reference and the limit of the settings. Bad: above the limit.", RATIO),
             Query(f"max(model_outlier_ratio{{{MODEL_IS}}} {SLIDING})", "outliers"),
@@ -50,6 +56,13 @@ def _violated() -> str:
     limit = f'max by ({both}) (model_feature_constraint_violation_threshold_ratio{{{MODEL_IS}, severity="warning"}})'
     ratio = f"max by ({both}, window) (model_feature_constraint_violation_ratio{{{MODEL_IS}}} {SLIDING})"
     return largest(f"max by ({both}) ({ratio} / on ({both}) group_left () {limit})")
+
+
+def _sent() -> str:
+    violations = f"sum by (constraint) ({rate('model_request_constraint_violations_total', MODEL_IS)})"
+    sent = ("model_predictions_total", "model_prediction_failures_total", "model_request_rows_refused_total")
+    rows = " + ".join(f"sum({rate(name, MODEL_IS)})" for name in sent)
+    return f"{violations} / on () group_left () ({rows} > 0)"
 
 
 def _relative(kind: str) -> str:
