@@ -15,6 +15,8 @@ CLIP: Final = 5.0
 """Standardised values are clipped here, so that a few extreme ones do not decide."""
 MOST_PRODUCTS: Final = 32
 """Encoded numbers up to which their products are features too; with more there would be too many."""
+MOST_CATEGORIES: Final = 1_000
+"""Numbers for the categories of all columns together: time grows with their square, and memory with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +33,15 @@ def encoded(baseline: Baseline, codes: IntArray, values: FloatArray, columns: Se
     """Return rows as numbers; `codes` and `values` have shape [n, columns of the baseline], as a monitor has them.
 
     A number is its standardised value, 0 where it is missing, and beside it whether it is. A category is one number for
-    each of its bins that any of the rows has.
+    each of its bins that any of the rows has; of very many, for the most frequent ones of each column.
     """
+    most = MOST_CATEGORIES // max(1, sum(not baseline.numeric[index] for index in columns))
     parts: list[FloatArray] = []
     owners: list[int] = []
     for place, index in enumerate(columns):
-        own = _numbers(baseline, values, index) if baseline.numeric[index] else _categories(codes[:, index])
+        own = (
+            _numbers(baseline, values, index) if baseline.numeric[index] else _categories(codes[:, index], max(1, most))
+        )
         missing = codes[:, index] == baseline.bins[index].special[MISSING]
         if baseline.numeric[index] and missing.any():
             own = np.column_stack([own, missing])
@@ -51,8 +56,9 @@ def _numbers(baseline: Baseline, values: FloatArray, index: int) -> FloatArray:
     return found
 
 
-def _categories(codes: IntArray) -> FloatArray:
-    known = np.unique(codes)
+def _categories(codes: IntArray, most: int) -> FloatArray:
+    known, counts = np.unique(codes, return_counts=True)
+    known = np.sort(known[np.argsort(-counts, kind="stable")[:most]])
     found: FloatArray = (codes[:, None] == known[None, :]).astype(np.float64)
     return found
 
