@@ -14,6 +14,7 @@ from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.errors import CheckError, TableError
 from driftgauge.models import sample_file
+from driftgauge.models.beside import path_beside
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_beside, create_baseline
 
 
@@ -87,7 +88,7 @@ def test_rows_that_a_baseline_keeps_stand_for_a_table_of_the_reference(tmp_path:
     with pytest.raises(CheckError, match="build it again with --keep-rows"):
         check(path, _table(3_000, 1), CheckOptions(whole_rows=True), now=0.0)
     assert built.sample is not None
-    sample_file.beside(path).write_bytes(sample_file.dumps(built.sample, built.baseline))
+    path_beside(path, sample_file.SAMPLE_FILE).write_bytes(sample_file.dumps(built.sample, built.baseline))
     found = [
         check(path, _table(3_000, 1, correlation), CheckOptions(whole_rows=True), now=0.0).windows[0].multivariate
         for correlation in (0.8, 0.0)

@@ -220,7 +220,14 @@ def test_a_baseline_is_imported_with_its_constraints(imports: Run) -> None:
     own = constraints_file.read(Path("imported/constraints.yaml"))
     assert (own.names, own.extra_columns) == (("age", "balance", "plan"), False)
     Path("imported/constraints.yaml").write_text("version: 1\n")
-    assert imports(FILES / "statistics.json", FILES / "constraints.json", "-o", "imported")[0] == 0
+    code, _, err = imports(FILES / "statistics.json", FILES / "constraints.json", "-o", "imported")
+    assert (code, err.splitlines()[2:]) == (
+        0,
+        [
+            "wrote imported/baseline.json, imported/constraints.json",
+            "kept imported/constraints.yaml as it is; remove it to have constraints suggested again",
+        ],
+    )
     assert Path("imported/constraints.yaml").read_text() == "version: 1\n"
 
 

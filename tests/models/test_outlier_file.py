@@ -13,6 +13,7 @@ from driftgauge.drift.novelty.novelty import Detector
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import outlier_file
+from driftgauge.models.beside import path_beside
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 
@@ -37,7 +38,7 @@ def written(detector: Detector, folder: Path, name: str = "baseline.json") -> tu
     """Return a baseline and where it was written with its detector."""
     baseline, path = built(detector), folder / name
     path.write_text(dumps(baseline))
-    assert outlier_file.dump(baseline, outlier_file.beside(path))
+    assert outlier_file.dump(baseline, path_beside(path, outlier_file.OUTLIERS_FILE))
     return baseline, path
 
 
@@ -88,21 +89,21 @@ def test_a_detector_that_was_read_scores_as_the_one_that_was_written(
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     _, path = written("isolation_forest", tmp_path)
-    outlier_file.beside(path).unlink()
+    path_beside(path, outlier_file.OUTLIERS_FILE).unlink()
     with pytest.raises(BundleError, match="copy both files"):
         read_baseline(path)
 
 
 def test_the_detector_of_another_baseline_is_refused(tmp_path: Path) -> None:
     _, path = written("isolation_forest", tmp_path)
-    outlier_file.dump(built("one_class_svm"), outlier_file.beside(path))
+    outlier_file.dump(built("one_class_svm"), path_beside(path, outlier_file.OUTLIERS_FILE))
     with pytest.raises(BundleError, match="is not the isolation_forest"):
         read_baseline(path)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     _, path = written("one_class_svm", tmp_path)
-    outlier_file.beside(path).write_bytes(b"no zip")
+    path_beside(path, outlier_file.OUTLIERS_FILE).write_bytes(b"no zip")
     with pytest.raises(BundleError, match="cannot read the model"):
         read_baseline(path)
 

@@ -12,9 +12,10 @@ from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.reference.baseline import dumps as baseline_text
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BaselineError, BundleError
+from driftgauge.models.beside import path_beside
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
-from driftgauge.models.sample_file import beside, dumps, loads, of_baseline
+from driftgauge.models.sample_file import SAMPLE_FILE, dumps, loads, of_baseline
 from pyarrow import parquet
 
 
@@ -40,7 +41,7 @@ def test_kept_rows_survive_the_file(tmp_path: Path) -> None:
     found = built()
     path = tmp_path / "loans.json"
     path.write_text(baseline_text(found.baseline), encoding="utf-8")
-    beside(path).write_bytes(dumps(kept(found), found.baseline))
+    path_beside(path, SAMPLE_FILE).write_bytes(dumps(kept(found), found.baseline))
     again = of_baseline(path, read_baseline(path))
     assert again is not None
     assert again.rows == 300

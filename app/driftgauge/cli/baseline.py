@@ -9,7 +9,7 @@ import typer
 
 from driftgauge.about import About
 from driftgauge.cli.baseline_sagemaker import import_sagemaker
-from driftgauge.cli.bundle_report import about_facts, show_baseline, show_bins, show_left_out
+from driftgauge.cli.bundle_report import about_facts, kept_constraints, show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
@@ -20,6 +20,7 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError
 from driftgauge.models import constraints_file, outlier_file, sample_file
+from driftgauge.models.beside import path_beside
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
 from driftgauge.models.describe import describe_baseline
@@ -46,22 +47,21 @@ def baseline_build(
         baseline = built.baseline
         _write(dumps(baseline).encode(), out)
         kept_rows = [*_keep(built, out), *_write_detector(baseline, out)]
-        beside = constraints_file.beside(out)
+        beside = path_beside(out, constraints_file.CONSTRAINTS_FILE)
         is_new = not beside.exists()
         if is_new:
             _write(constraints_file.dumps(built.constraints).encode(), beside)
     show_baseline(baseline, console())
     show_left_out(table, [*baseline.names, options.time], errors)
     errors.print(f"wrote {out}", soft_wrap=True)
-    kept = f"kept {beside} as it is; remove it to have constraints suggested again"
-    errors.print(f"wrote {beside}" if is_new else kept, soft_wrap=True)
+    errors.print(f"wrote {beside}" if is_new else kept_constraints(beside), soft_wrap=True)
     for line in kept_rows:
         errors.print(line, soft_wrap=True)
 
 
 def _write_detector(baseline: Baseline, out: Path) -> list[str]:
     """Write the detector of outliers beside the baseline, or remove that of an earlier one; return what was done."""
-    beside = outlier_file.beside(out)
+    beside = path_beside(out, outlier_file.OUTLIERS_FILE)
     if outlier_file.dump(baseline, beside):
         return [f"wrote {beside}: the detector of outliers"]
     if not beside.exists():
@@ -72,7 +72,7 @@ def _write_detector(baseline: Baseline, out: Path) -> list[str]:
 
 def _keep(built: BuiltBaseline, out: Path) -> list[str]:
     """Write the kept rows beside the baseline, or remove those of an earlier one; return what was done."""
-    beside = sample_file.beside(out)
+    beside = path_beside(out, sample_file.SAMPLE_FILE)
     if built.sample is not None:
         _write(sample_file.dumps(built.sample, built.baseline), beside)
         return [f"wrote {beside}: {built.sample.rows:,} rows of the reference"]

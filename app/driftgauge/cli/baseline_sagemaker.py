@@ -13,13 +13,14 @@ from driftgauge.checks.sagemaker.constraints import Constraints
 from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, MOST_BYTES, parse_document
 from driftgauge.checks.sagemaker.own_constraints import own_constraints
 from driftgauge.checks.sagemaker.statistics import Statistics
-from driftgauge.cli.bundle_report import show_baseline
+from driftgauge.cli.bundle_report import kept_constraints, show_baseline
 from driftgauge.cli.console import console
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.edges.files.folders import LocalFolder, read_file
 from driftgauge.models import constraints_file
+from driftgauge.models.beside import path_beside
 from driftgauge.models.bundle import BASELINE_FILE
 
 _FILE_ENDING: Final = ".json"
@@ -48,14 +49,17 @@ def import_sagemaker(
     is_file = out.suffix == _FILE_ENDING
     folder, name = (LocalFolder(out.parent), out.name) if is_file else (LocalFolder(out), BASELINE_FILE)
     written = [folder.write(name, dumps(imported.baseline).encode()), folder.write(CONSTRAINTS_FILE, kept)]
-    beside = constraints_file.beside(out if is_file else out / BASELINE_FILE)
-    if not beside.exists():  # it may have been edited
+    beside = path_beside(out if is_file else out / BASELINE_FILE, constraints_file.CONSTRAINTS_FILE)
+    is_new = not beside.exists()
+    if is_new:
         own = constraints_file.dumps(own_constraints(asked, imported.baseline))
         written.append(folder.write(beside.name, own.encode()))
     show_baseline(imported.baseline, console(), takes_times=False)
     for line in _remarks(imported):
         errors.print(line, soft_wrap=True)
     errors.print(f"wrote {listed(written)}", soft_wrap=True)
+    if not is_new:
+        errors.print(kept_constraints(beside), soft_wrap=True)
 
 
 def _remarks(imported: ImportedBaseline) -> list[str]:

@@ -202,3 +202,8 @@ def _facts() -> Table:
 
 def _short(value: float) -> str:
     return "" if value != value else f"{value:.4g}"  # NaN
+
+
+def kept_constraints(path: Path) -> str:
+    """Return the line on a file of constraints that was not written, because it may have been edited."""
+    return f"kept {path} as it is; remove it to have constraints suggested again"

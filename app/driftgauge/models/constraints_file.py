@@ -15,6 +15,7 @@ from driftgauge.common.yaml_reader import YamlReader
 from driftgauge.drift.quality.constraints import COLUMN_TYPES, NUMBERS, ColumnConstraints, Constraints, Thresholds
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, ConstraintsError
+from driftgauge.models.beside import path_beside
 
 CONSTRAINTS_FILE: Final = "constraints.yaml"
 VERSION: Final = 1
@@ -71,19 +72,9 @@ def read(path: Path) -> Constraints:
     return loads(text, str(path))
 
 
-def beside(baseline: Path) -> Path:
-    """Return where the constraints of a baseline's file are kept: beside it, by its name if that is not the usual one.
-
-    >>> beside(Path("bundle/baseline.json")).name, beside(Path("loans.json")).name
-    ('constraints.yaml', 'loans.constraints.yaml')
-    """
-    usual = baseline.name == "baseline.json"
-    return baseline.with_name(CONSTRAINTS_FILE if usual else f"{baseline.stem}.{CONSTRAINTS_FILE}")
-
-
 def of_baseline(path: Path, baseline: Baseline) -> Constraints | None:
     """Read the constraints beside a baseline's file; None if there are none. BundleError for a wrong file."""
-    file = beside(path)
+    file = path_beside(path, CONSTRAINTS_FILE)
     if not file.exists():
         return None
     try:

@@ -12,6 +12,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.novelty.novelty import MAHALANOBIS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError
+from driftgauge.models.beside import path_beside
 from driftgauge.models.model_file import load_model
 
 OUTLIERS_FILE: Final = "outliers.skops"
@@ -30,16 +31,6 @@ class FittedDetector:
         weights = getattr(self.model, "dual_coef_", None)
         scores: FloatArray = -found if weights is None else np.maximum(1.0 - found / weights.sum(), 0.0)
         return scores
-
-
-def beside(baseline: Path) -> Path:
-    """Return where the detector of a baseline's file is: beside it, by its name if that is not the usual one.
-
-    >>> beside(Path("bundle/baseline.json")).name, beside(Path("loans.json")).name
-    ('outliers.skops', 'loans.outliers.skops')
-    """
-    usual = baseline.name == "baseline.json"
-    return baseline.with_name(OUTLIERS_FILE if usual else f"{baseline.stem}.{OUTLIERS_FILE}")
 
 
 def dump(baseline: Baseline, path: Path) -> bool:
@@ -61,7 +52,7 @@ def with_detector(path: Path, baseline: Baseline) -> Baseline:
     novelty = baseline.novelty
     if novelty is None or novelty.detector == MAHALANOBIS:
         return baseline
-    file = beside(path)
+    file = path_beside(path, OUTLIERS_FILE)
     if not file.exists():
         raise BundleError(
             f"there is no {file}, with which {path} tells outliers ({novelty.detector}): copy both files, or build "

@@ -20,6 +20,7 @@ from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import BundleError
+from driftgauge.models.beside import path_beside
 
 SAMPLE_FILE: Final = "sample.parquet"
 """Bundles and baselines without kept rows have none."""
@@ -27,16 +28,6 @@ MOST_BYTES: Final = 256 << 20
 """Largest file that is read."""
 _BASELINE: Final = b"driftgauge.baseline"
 _AGAIN: Final = "build the bundle or the baseline again with --keep-rows, or remove the file"
-
-
-def beside(baseline: Path) -> Path:
-    """Return where the kept rows of a baseline's file are: beside it, by its name if that is not the usual one.
-
-    >>> beside(Path("bundle/baseline.json")).name, beside(Path("loans.json")).name
-    ('sample.parquet', 'loans.sample.parquet')
-    """
-    usual = baseline.name == "baseline.json"
-    return baseline.with_name(SAMPLE_FILE if usual else f"{baseline.stem}.{SAMPLE_FILE}")
 
 
 def dumps(sample: RowSample, baseline: Baseline) -> bytes:
@@ -53,7 +44,7 @@ def dumps(sample: RowSample, baseline: Baseline) -> bytes:
 
 def of_baseline(path: Path, baseline: Baseline) -> RowSample | None:
     """Read the rows beside a baseline's file; None if none are kept. BundleError for a file that cannot be used."""
-    file = beside(path)
+    file = path_beside(path, SAMPLE_FILE)
     try:
         content = read_bounded(file, MOST_BYTES)
     except FileNotFoundError:
