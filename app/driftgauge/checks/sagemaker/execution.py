@@ -15,7 +15,7 @@ from driftgauge.checks.report import CheckReport
 from driftgauge.checks.sagemaker.constraints import Constraints
 from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, Document, document_bytes
 from driftgauge.checks.sagemaker.number_profile import NumberProfile
-from driftgauge.checks.sagemaker.own_constraints import more_violations
+from driftgauge.checks.sagemaker.own_violations import more_violations
 from driftgauge.checks.sagemaker.profile import TableProfile, profile_of
 from driftgauge.checks.sagemaker.sketch import datasketches
 from driftgauge.checks.sagemaker.statistics import Statistics

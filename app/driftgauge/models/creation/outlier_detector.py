@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from sklearn.ensemble import IsolationForest
-from sklearn.svm import OneClassSVM
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.novelty.attach import Detected
@@ -32,6 +30,9 @@ def detect(name: Detector, rows: FloatArray) -> Detected:
 
 
 def _fitted(name: Detector, rows: FloatArray, random: np.random.Generator) -> FittedDetector:
+    from sklearn.ensemble import IsolationForest  # takes a second, which commands without a detector do not wait for
+    from sklearn.svm import OneClassSVM
+
     some = rows if len(rows) <= MOST_FIT_ROWS else rows[random.choice(len(rows), MOST_FIT_ROWS, replace=False)]
     model: Any = IsolationForest(random_state=_SEED) if name == "isolation_forest" else OneClassSVM(nu=0.1)
     return FittedDetector(model.fit(some))
