@@ -143,9 +143,9 @@ def test_a_comparison_of_another_baseline_or_a_damaged_file_counts_as_none(
 def test_an_old_comparison_is_known_and_no_part_of_a_verdict(monitor: ColumnMonitor, compared: WholeRowMonitor) -> None:
     monitor.observe(rows(1_000, 2), arrival=START)
     compared.compare(START)
-    assert compared.current(START + 200.0).last is not None
-    assert compared.current(START + 400.0).last is None
-    assert compared.known.last is not None
+    assert not compared.current(START + 200.0).is_stale
+    assert compared.current(START + 400.0).is_stale
+    assert compared.current(START + 400.0).last == compared.known.last is not None
 
 
 class Failing(RowProcess):

@@ -58,7 +58,7 @@ def _error(name: str, help: str, value: Callable[[Reconstruction], float]) -> Wh
 
 
 def _severity(known: ComparedRows) -> float:
-    if known.last is None or known.last.report.separation is None:
+    if known.is_stale or known.last is None or known.last.report.separation is None:
         return math.nan
     return 0.0 if known.severity is None else 1.0 + SEVERITIES.index(known.severity)
 
@@ -99,7 +99,7 @@ WHOLE_ROW_GAUGES: Final = (
     WholeRowGauge(
         "model_multivariate_severity",
         "Severity of the difference of whole rows: 0 none, 1 info, 2 warning, 3 critical. Above 1 only with "
-        "`multivariate=verdict`.",
+        "`multivariate=verdict`. Absent once the last comparison is older than five intervals.",
         _NONE,
         _numbers(_severity),
     ),

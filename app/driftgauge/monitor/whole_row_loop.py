@@ -33,7 +33,7 @@ class WholeRowLoop(StepLoop[WholeRowMonitor]):
     @property
     def known(self) -> ComparedRows | None:
         """What is known of the comparisons of all workers; None where they are not made by interval."""
-        return self.monitor.known if self._by_interval else None
+        return self.monitor.current(self._clock()) if self._by_interval else None
 
     async def run(self) -> None:
         """Compare by interval, until cancelled; on demand alone, only wait for that."""

@@ -77,11 +77,10 @@ class WholeRowMonitor:
         return replace(found, thresholds=self.options.thresholds, in_verdict=self.options.in_verdict)
 
     def current(self, now: float) -> ComparedRows:
-        """Return the same without a last comparison that is too old for a verdict."""
+        """Return the same, and whether the last comparison is too old for a verdict or an alert."""
         known = self.known
-        if known.last is not None and abs(now - known.last.at) > STALE_INTERVALS * self.options.interval_seconds:
-            return replace(known, last=None)
-        return known
+        age = 0.0 if known.last is None else abs(now - known.last.at)
+        return replace(known, is_stale=age > STALE_INTERVALS * self.options.interval_seconds)
 
     def step(self, now: float) -> bool:
         """Compare if it is due and no other worker does; nothing is ever left to do. `now` is seconds since 1970."""

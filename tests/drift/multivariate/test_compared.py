@@ -65,6 +65,12 @@ def test_the_verdict_is_raised_and_never_lowered() -> None:
     assert with_whole_rows(quiet, known(0.6, in_verdict=True)) is quiet
 
 
+def test_a_stale_comparison_has_no_severity_and_is_no_part_of_the_verdict() -> None:
+    quiet, stale = idle().last.report, replace(known(0.9, in_verdict=True), is_stale=True)
+    assert stale.severity is None
+    assert with_whole_rows(quiet, stale) is quiet
+
+
 def test_comparisons_survive_their_text() -> None:
     own = known(0.7)
     again = loads(dumps(own, "abc"), "abc")

@@ -27,6 +27,12 @@ def test_rows_that_are_told_apart_have_the_colour_of_their_severity(
     assert view.columns == [("age", "0.10")]
 
 
+def test_a_stale_comparison_is_said_to_be_one() -> None:
+    view = whole_rows_view(replace(known(0.9, in_verdict=True), is_stale=True))
+    assert view is not None
+    assert (view.title, view.colour, view.columns) == ("Not compared lately", "unknown", ())
+
+
 def test_too_few_rows_are_no_difference() -> None:
     found = known(0.9)
     assert found.last is not None

@@ -52,10 +52,14 @@ class ComparedRows:
     thresholds: AucThresholds = AucThresholds()
     in_verdict: bool = False
     """Whether the verdict on the model rests on it too."""
+    is_stale: bool = False
+    """Whether the last one is too old to mean anything now."""
 
     @property
     def severity(self) -> Severity | None:
-        """Severity of the last comparison: above info only where the verdict rests on it."""
+        """Severity of the last comparison: above info only where the verdict rests on it; None for a stale one."""
+        if self.is_stale:
+            return None
         found = None if self.last is None else size_of(self.last.report, self.thresholds)
         if found is None:
             return "info" if self.last is not None and self.last.report.is_significant else None

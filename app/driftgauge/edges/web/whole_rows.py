@@ -34,6 +34,8 @@ def whole_rows_view(known: ComparedRows | None) -> WholeRowsView | None:
         f"{report.rows:,} of the newest rows against {report.reference_rows:,} of the reference, "
         f"compared at {second(last.at)} UTC. {part}"
     )
+    if known.is_stale:
+        return WholeRowsView("Not compared lately", "unknown", report.reason, note, ())
     if report.separation is None:
         return WholeRowsView("Too few rows", "unknown", report.reason, note, ())
     title = "Told apart" if report.is_significant else "Not told apart"

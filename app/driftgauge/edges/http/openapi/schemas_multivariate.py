@@ -66,7 +66,9 @@ class MultivariateThresholds(Documented):
 class Multivariate(Documented):
     """What the server knows of the comparisons of whole rows."""
 
-    severity: Severity | None = Field(description="Above `info` only with `multivariate=verdict`.")
+    severity: Severity | None = Field(
+        description="Above `info` only with `multivariate=verdict`; null if the last comparison is too old."
+    )
     in_verdict: bool
     thresholds: MultivariateThresholds
     comparisons: dict[str, int] = Field(description="Comparisons since the state was created, by how they ended.")
