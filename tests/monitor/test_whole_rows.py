@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,17 +9,14 @@ import numpy as np
 import pytest
 from driftgauge.common.private_files import FileLock
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.multivariate.compared import COMPARED, FAILED, TIMED_OUT, TOO_FEW, RowComparison
-from driftgauge.drift.multivariate.report import MOST_ROWS, compare_rows
+from driftgauge.drift.multivariate.compared import COMPARED, FAILED, TIMED_OUT, TOO_FEW
+from driftgauge.drift.multivariate.report import MOST_ROWS
 from driftgauge.drift.multivariate.sample import RowSample
-from driftgauge.drift.novelty.attach import Detected, with_novelty
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
-from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.row_process import NICE, ComparisonLate, RowProcess, RowsNotCompared
-from driftgauge.monitor.whole_row_loop import WholeRowLoop
+from driftgauge.monitor.row_process import ComparisonLate, RowProcess, RowsNotCompared
 from driftgauge.monitor.whole_rows import WholeRowMonitor, WholeRowOptions
 
 START = 1_700_000_000.0
@@ -168,64 +161,3 @@ def test_a_comparison_that_takes_too_long_is_killed_and_counted(monitor: ColumnM
         own.compare(START)
     assert own.known.results[TIMED_OUT] == 1
     assert own.known.last is None
-
-
-def test_the_process_says_what_the_function_does(baseline: Baseline) -> None:
-    reference, current = rows(800, 5), rows(700, 6, correlation=0.1)
-    text = RowProcess(60.0).compare(baseline, reference, current, 7)
-    expected = compare_rows(baseline, reference, current, np.random.default_rng(7))
-    assert expected.reason in text
-
-
-def test_the_process_does_not_get_the_detector_of_outliers(baseline: Baseline) -> None:
-    def fit(_: FloatArray) -> Detected:
-        return Detected("isolation_forest", lambda own: own[:, 0], np.zeros(5_000))  # cannot be sent
-
-    detecting = with_novelty(baseline, table(rows(5_000, 0)), detect=fit)
-    assert detecting.novelty is not None
-    assert "AUC" in RowProcess(60.0).compare(detecting, rows(800, 5), rows(700, 6), 7)
-
-
-def test_those_who_ask_while_rows_are_compared_share_the_next_comparison(monitor: ColumnMonitor) -> None:
-    monitor.observe(rows(1_000, 2), arrival=START)
-    compared = WholeRowMonitor(monitor, SAMPLE, None)
-    loop = WholeRowLoop(compared, Problems(lambda: START), lambda: START, by_interval=False)
-
-    async def ask() -> list[RowComparison]:
-        first = asyncio.create_task(loop.compare())
-        await asyncio.sleep(0)
-        return await asyncio.gather(first, *(loop.compare() for _ in range(10)))
-
-    found = asyncio.run(ask())
-    loop.close()
-    assert len(found) == 11
-    assert compared.known.results[COMPARED] == 2
-
-
-def test_the_process_has_the_lowest_priority_and_ends_with_its_server(baseline: Baseline) -> None:
-    process, failed = RowProcess(60.0), []
-    large = np.random.default_rng(0).normal(size=(MOST_ROWS, 60))
-    wide = build_baseline({str(i): large[:, i] for i in range(60)}, created="2026-01-01T00:00:00Z")
-
-    def compare() -> None:
-        try:
-            process.compare(wide, large, large, 0)
-        except RowsNotCompared as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=compare)
-    thread.start()
-    deadline = time.monotonic() + 30.0
-    while (running := process._running) is None or os.getpriority(os.PRIO_PROCESS, running.pid) != NICE:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    process.close()
-    thread.join(30.0)
-    assert len(failed) == 1
-    with pytest.raises(RowsNotCompared, match="stopping"):
-        process.compare(baseline, large, large, 0)
-
-
-def test_what_the_process_says_last_is_the_reason(baseline: Baseline) -> None:
-    with pytest.raises(RowsNotCompared, match=r"ended with 1: .*Error"):
-        RowProcess(60.0).compare(baseline, np.zeros((300, 1)), np.zeros((300, 9)), 0)
