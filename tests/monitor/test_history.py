@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.multivariate.compared import with_whole_rows
+from driftgauge.drift.verdict.rule import RANK, Status
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 from driftgauge.state.history_file import HISTORY_FILE
 
+from tests.drift.multivariate.test_compared import known
 from tests.monitors import AWKWARD, START, small_baseline, small_monitor, small_options, small_store
 
 CITIES = ("north", "south", AWKWARD)
@@ -51,6 +54,15 @@ def lives(monitors: Sequence[ColumnMonitor], minutes: int, begin: float = START,
         monitor, now = monitors[minute % len(monitors)], begin + 60.0 * minute
         monitor.observe(usual_rows(100, int(now), age=age), arrival=now)
         monitor.evaluate(now)
+
+
+def test_a_verdict_that_rests_on_whole_rows_is_in_the_history() -> None:
+    monitor = small_monitor()
+    compared = known(0.9, in_verdict=True)
+    monitor.raised = lambda report, _: with_whole_rows(report, compared)
+    lives([monitor], 3)
+    assert monitor.history.read().rank[-1] == monitor.last.report.rank == RANK[Status.DRIFT_DETECTED, "critical"]
+    assert [(own.column, own.after[1]) for own in monitor.history.changes().changes] == [(None, "critical")]
 
 
 def test_a_monitor_in_memory_has_a_history() -> None:

@@ -276,10 +276,10 @@ class ColumnMonitor:
         windows = self._windows(held, now)
         report, carried = self._report(held, windows, now)
         expected, quality = self._beside.evaluate(windows, held)
-        with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
-            self._keep(report, carried, held, now)
         if self.raised is not None:
             report = self.raised(report, now)
+        with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
+            self._keep(report, carried, held, now)
         return Evaluation(report, now, time.thread_time() - started, expected, quality)
 
     def _keep(self, report: DriftReport, carried: Carryover, held: StateSnapshot, now: float) -> None:
