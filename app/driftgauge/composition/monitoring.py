@@ -39,6 +39,7 @@ from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import LOG_PROBLEM, Log, Problems
 from driftgauge.monitor.publisher import Publisher
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
+from driftgauge.monitor.sent_rows import SentRowsLog
 from driftgauge.monitor.whole_row_loop import WholeRowLoop
 from driftgauge.monitor.whole_rows import WholeRowMonitor, WholeRowOptions
 from driftgauge.predictions.description import Described, Privacy, described
@@ -49,6 +50,7 @@ from driftgauge.state.clients_file import ClientsFile
 from driftgauge.state.rolling_files import RollingFiles
 from driftgauge.state.seen_records import SeenRecords, seen_file
 from driftgauge.state.shape import service_shape
+from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
 from driftgauge.state.traffic import TrafficFile
 
@@ -79,6 +81,7 @@ def compose_model(
     publisher.now()  # or the slot would show the numbers of its previous process
     if settings.tokens_file is not None and settings.monitoring_enabled and model.source != LIBRARY:
         monitor.clients = _clients(settings, model, monitor.store, problems)
+    monitor.sent = _sent_rows(settings, model, monitor, clock)
     watching = _watching_threads(monitor, problems, clock, callers_wait=callers_wait)
     return ModelMonitoring(
         settings=settings,
@@ -266,8 +269,25 @@ def _checker(settings: Settings, model: WatchedModel, policy: Policy) -> Checker
     """Return what checks the model's rows against its constraints; None without constraints, or if they are off."""
     if model.constraints is None or not settings.quality_enabled:
         return None
-    options = QualityOptions.of(policy, settings.redacted_columns, has_examples=settings.quality_examples)
-    return Checker(model.baseline, model.constraints, options)
+    return Checker(model.baseline, model.constraints, _quality_options(settings, policy))
+
+
+def _quality_options(settings: Settings, policy: Policy) -> QualityOptions:
+    return QualityOptions.of(policy, settings.redacted_columns, has_examples=settings.quality_examples)
+
+
+def _sent_rows(
+    settings: Settings, model: WatchedModel, monitor: ColumnMonitor, clock: Callable[[], float]
+) -> SentRowsLog | None:
+    """Return what remembers rows as they are sent; None without constraints, or if they are off."""
+    if model.constraints is None or not settings.quality_enabled:
+        return None
+    try:
+        counted = monitor.store.counted()
+    except Exception:  # the next evaluation reports the problem
+        counted = monitor.store.own_and_known()
+    shown = _quality_options(settings, monitor.options.policy)
+    return SentRowsLog(model.constraints, shown, model.baseline.names, clock, sum_totals(counted))
 
 
 def _watching_threads(

@@ -26,6 +26,11 @@ class Refused(DriftgaugeError):
         self.rows = 1
         """Rows that are refused together; 1 where they were not counted."""
 
+    @property
+    def constraint(self) -> str | None:
+        """The constraint on rows as they are sent that the reason is about; None for another reason."""
+        return CONSTRAINT_OF.get(self.reason)
+
 
 def count_refused(error: Refused, violations: Mapping[str, int], rows: int) -> None:
     """Note in an error how many of the refused rows violate each constraint, if any does."""

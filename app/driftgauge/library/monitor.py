@@ -216,6 +216,8 @@ class Monitor:
                 if isinstance(error, Refused):
                     counters.add(REJECTED.name, 1, error.reason)
                     count_violations(counters.add, error)
+                    if own.monitor.sent is not None:
+                        own.monitor.sent.refused(error)
                 else:
                     counters.add(DROPPED.name, 1, Reason.MONITORING_FAILED)
 

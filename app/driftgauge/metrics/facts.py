@@ -15,6 +15,7 @@ from driftgauge.drift.performance.estimated import Estimates
 from driftgauge.drift.performance.outcomes import OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.quality.report import QualityReport
+from driftgauge.drift.quality.requests import RequestReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.report import DriftReport
@@ -152,6 +153,8 @@ class MonitorFacts:
     """The estimated performance by window; empty for a model without held-out rows."""
     quality: QualityReport | None = None
     """What the windows say of the constraints; None without constraints."""
+    requests: RequestReport | None = None
+    """What recent rows of requests say of the constraints; None without constraints."""
     performance: PerformanceReport | None = None
     """None without a prediction log, and before the first evaluation of ground truth."""
     rolling: RollingReport | None = None

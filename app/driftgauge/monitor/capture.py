@@ -130,6 +130,8 @@ class Capture:
             if counters.has(REJECTED.name, error.reason):
                 counters.add(REJECTED.name, 1, error.reason)
             count_violations(counters.add, error)
+        if self._monitor.sent is not None:
+            self._monitor.sent.refused(error)
 
     def violated(self, violations: Mapping[str, int]) -> None:
         """Count rows that are accepted although they violate a constraint."""

@@ -38,6 +38,7 @@ from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.monitor.history import VerdictHistory
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.room import InlineRoom, Room
+from driftgauge.monitor.sent_rows import SentRowsLog
 from driftgauge.monitor.traffic import keep_traffic, take_over
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.files import LOCK_SECONDS
@@ -143,6 +144,8 @@ class ColumnMonitor:
                 credit(counters, self.store.uncounted, self.store.uncounted_source or source)
         self.clients: ClientRows | None = None
         """Who sent the rows, where callers have names."""
+        self.sent: SentRowsLog | None = None
+        """Which rows of requests violate constraints as they are sent, where there are constraints."""
         self.raised: Callable[[DriftReport, float], DriftReport] | None = None
         """Raises the verdict on the model by what is known beside its columns, where the settings ask for it."""
         self.observing: Final = threading.RLock()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.quality.report import ConstraintVerdict, QualityReport
+from driftgauge.drift.quality.requests import SentRows, request_report
 from driftgauge.edges.web.quality import MOST_ROWS, quality_view
 
 from tests.drift.rolling.test_report import report_on
@@ -35,6 +36,16 @@ def test_violated_constraints_are_listed_worst_first() -> None:
     shown = [(own.feature, own.constraint, own.severity, own.ratio, own.limit) for own in found.rows]
     assert shown == [("age", "range", "critical", "35 %", "1 %"), ("(rows)", "duplicates", "", "15 %", "11 %")]
     assert found.note.startswith("2 constraints are checked. city: its domain")
+
+
+def test_violations_in_requests_come_first_and_have_their_own_severity() -> None:
+    sent = request_report(SentRows(0.0), SentRows(600.0, 400, {"type": 8, "domain": 20}), VIOLATED.constraints, {})
+    found = quality_view(replace(VIOLATED, verdicts=(ROWS,)), sent)
+    assert found is not None
+    assert (found.title, found.colour) == ("Violated", "warning")
+    shown = [(own.feature, own.constraint, own.severity, own.ratio, own.limit) for own in found.rows]
+    assert shown[:2] == [("(requests)", "domain", "warning", "5 %", "1 %"), ("(requests)", "type", "", "2 %", "1 %")]
+    assert shown[2][:2] == ("(rows)", "duplicates")
 
 
 def test_violations_that_are_not_significant_are_no_colour() -> None:

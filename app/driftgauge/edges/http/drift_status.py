@@ -15,6 +15,7 @@ from driftgauge.common.quoting import shortened
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare, outlier_share
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.quality.requests import RequestReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
@@ -63,6 +64,7 @@ class Sections:
     log: Mapping[str, Any] | None = None
     """How predictions are logged."""
     outliers: OutlierShare | None = None
+    requests: RequestReport | None = None
 
 
 NOTHING: Final = Sections()
@@ -101,6 +103,7 @@ async def status(request: Request) -> Response:
             rolling=model.against_rolling,
             whole_rows=facts.whole_rows,
             performance=model.performance,
+            requests=facts.requests,
             ingestion=ingestion_json(ingestion_of(facts)),
             labels=labels_json(labels_of(facts)),
             outcomes=outcomes_of(model),
@@ -164,7 +167,7 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
-        "quality": quality_json(monitor.last.quality),
+        "quality": quality_json(monitor.last.quality, beside.requests),
         **({} if beside.outliers is None else {"outliers": outliers_json(beside.outliers)}),
         "release": release_json(beside.release),
         "performance": performance_json(beside.performance),

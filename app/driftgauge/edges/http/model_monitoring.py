@@ -274,6 +274,7 @@ class ModelMonitoring:
             clients=most_rows(last.report.clients) if watched else {},
             estimated=last.estimated.windows if watched else {},
             quality=last.quality if watched else None,
+            requests=monitor.sent.report(arrays) if watched and monitor.sent else None,
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=label_facts(self.labels, self.settings),
             ingest=ingest_facts(

@@ -148,6 +148,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         ),
         estimated=last.estimated,
         quality=last.quality,
+        requests=facts.requests,
         outliers=outlier_share(last.report, limits.outlier_ratio),
         performance=model.performance,
         rolling=facts.rolling,

@@ -12,6 +12,7 @@ from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.quality.report import QualityReport
+from driftgauge.drift.quality.requests import RequestReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
@@ -172,6 +173,8 @@ class PageFacts:
     """The comparisons of whole rows; None where they are not made by interval."""
     quality: QualityReport | None = None
     """What the windows say of constraints; None without them."""
+    requests: RequestReport | None = None
+    """What recent rows of requests say of constraints; None without them, and for a table."""
     outliers: OutlierShare | None = None
     """The share of outliers; None if they are not watched."""
     estimated: Estimated | None = None

@@ -41,6 +41,37 @@ class Violation(Documented):
     examples: list[Example] = Field(description="The newest rows; empty where no values may be shown.")
 
 
+class RefusedRow(Documented):
+    """A refused row that violates a constraint."""
+
+    field: str | None = Field(description="The feature; null for a row as a whole.")
+    message: str | None = Field(description="What its answer said; null where values are not shown.")
+    at: str
+
+
+class RequestViolation(Documented):
+    """A constraint that rows violate as they are sent."""
+
+    constraint: str
+    severity: Severity | None = Field(description="Null below the thresholds, and for fewer than ten rows.")
+    reason: str
+    violations: int
+    ratio: float
+    examples: list[RefusedRow] = Field(description="The last rows that this worker refused, newest first.")
+
+
+class RequestRows(Documented):
+    """What the rows of requests of the last 15 minutes say of the constraints on rows as they are sent."""
+
+    severity: Severity | None
+    reason: str
+    seconds: float = Field(description="Time that the rows were sent in.")
+    rows: int = Field(description="Rows that were answered, that the model failed on, or that were refused.")
+    thresholds: ViolationThresholds = Field(description="Shares of rows at which violations have a severity.")
+    violations: dict[str, int] = Field(description="Rows that violate each constraint.")
+    violated: list[RequestViolation] = Field(description="Worst first.")
+
+
 class Quality(Documented):
     """What the sliding windows say of the constraints."""
 
@@ -50,3 +81,6 @@ class Quality(Documented):
     evidence_threshold_log10: float
     violations: list[Violation] = Field(description="Worst first.")
     notes: list[str]
+    requests: RequestRows | None = Field(
+        None, description="Rows as they are sent, refused ones among them; absent without `quality_enabled`."
+    )
