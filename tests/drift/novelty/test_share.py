@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from driftgauge.drift.novelty.attach import Detected, with_novelty
 from driftgauge.drift.novelty.share import OutlierShare, outlier_share
+from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.models.creation.baseline import create_baseline
@@ -51,6 +53,26 @@ def test_it_is_high_above_the_threshold(outliers: int, is_high: bool) -> None:
 def test_few_rows_are_not_judged(rows: int, is_high: bool) -> None:
     found = share(report(rows, rows))
     assert (found.ratio, found.is_high) == (1.0, is_high)
+
+
+def report_with_skipped(skipped: int, outliers: int) -> DriftReport:
+    """Return the report on 2,000 rows, of which the newest were skipped by a slow detector; the others are scored."""
+    fitted = Detected("isolation_forest", lambda own: own[:, 0], np.zeros(4_000))
+    table = {"age": np.random.default_rng(0).normal(40.0, 5.0, 4_000)}
+    baseline = with_novelty(build_baseline(table, created=""), table, detect=lambda _: fitted)
+    options = MonitorOptions(Policy(windows=(1_000, 2_000)), outliers=True)
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    scores = np.zeros(2_000)
+    scores[:outliers], scores[2_000 - skipped :] = 1.0, math.nan
+    monitor.observe(np.full((2_000, 1), 40.0), arrival=START, outlier_scores=scores)
+    return monitor.evaluate(START + 1.0).report
+
+
+@pytest.mark.parametrize(("skipped", "is_high"), [(1_000, True), (1_500, True), (1_501, False)])
+def test_rows_that_were_not_scored_are_none_of_those_that_are_needed(skipped: int, is_high: bool) -> None:
+    found = share(report_with_skipped(skipped, 400))
+    assert math.isnan(found.ratios["1000"])
+    assert (found.window, found.is_high) == ("2000", is_high)
 
 
 def test_without_rows_it_is_not_known() -> None:

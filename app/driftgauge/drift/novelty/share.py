@@ -21,11 +21,11 @@ class OutlierShare:
     threshold: float
     """The share above which there are too many."""
     window: str
-    """The sliding window with enough rows and the largest share; the main one if none has enough."""
+    """The sliding window with enough rows that have a score and the largest share; the main one if none has enough."""
     rows: int
     """Rows of that window."""
     is_high: bool
-    """Whether a sliding window with enough rows has a larger share than the threshold."""
+    """Whether a sliding window with enough rows that have a score has a larger share than the threshold."""
 
     @property
     def ratio(self) -> float:
@@ -39,7 +39,7 @@ def outlier_share(report: DriftReport, threshold: float) -> OutlierShare | None:
     if baseline.novelty is None or not baseline.has_outliers:
         return None
     ratios = {name: _ratio(window) for name, window in report.windows.items()}
-    sliding = [own for own in report.windows.values() if own.capacity is not None and own.rows >= JUDGED_ROWS]
+    sliding = [own for own in report.windows.values() if own.capacity is not None and _scored(own) >= JUDGED_ROWS]
     worst = max(sliding, key=lambda own: ratios[own.name], default=report.main)
     return OutlierShare(
         ratios=ratios,
@@ -51,7 +51,11 @@ def outlier_share(report: DriftReport, threshold: float) -> OutlierShare | None:
     )
 
 
+def _scored(window: WindowReport) -> int:
+    """Return how many rows have a score: a slow detector may skip some."""
+    return int(window.counts[-1][:2].sum())  # the column of outliers is the last
+
+
 def _ratio(window: WindowReport) -> float:
-    own = window.counts[-1]  # the column of outliers is the last
-    rows = int(own[:2].sum())  # a row may have no score
-    return float(own[1]) / rows if rows else math.nan
+    rows = _scored(window)
+    return float(window.counts[-1][1]) / rows if rows else math.nan
