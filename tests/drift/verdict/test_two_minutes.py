@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.novelty.novelty import OUTLIER, OUTLIER_BINS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.comparison import WindowReport, compare
@@ -73,6 +74,14 @@ def test_nothing_is_said_unless_it_is_asked_for_or_without_the_window() -> None:
     windows = windows_of(baseline, np.ones((3, 1)))
     assert two_minutes(baseline, windows, Policy()) is None
     assert two_minutes(baseline, [], ASKED) is None
+
+
+def test_the_share_of_outliers_is_that_of_the_rows_with_a_score() -> None:
+    flags = np.array([0.0] * 99 + [1.0])
+    baseline = build_baseline({OUTLIER: flags}, created="", fixed_bins={OUTLIER: OUTLIER_BINS})
+    found = found_of(baseline, *[(0.0,)] * 3, (1.0,), *[(math.nan,)] * 6)
+    assert (found.rows, found.outlier_ratio, found.has_outliers) == (10, 0.25, True)
+    assert math.isnan(found_of(baseline, (math.nan,)).outlier_ratio)
 
 
 def test_the_limit_of_outliers_is_exceeded_and_not_reached() -> None:

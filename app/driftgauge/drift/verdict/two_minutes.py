@@ -37,7 +37,7 @@ class TwoMinutes:
 
     rows: int
     outlier_ratio: float
-    """NaN without rows."""
+    """Of the rows that have a score; NaN without any."""
     mean_ratios: FloatArray
     """Distance of each column's mean, shape [columns]; NaN where there is no mean, or that of the training is 0."""
     features: Mapping[str, float]
@@ -87,8 +87,9 @@ def two_minutes(baseline: Baseline, windows: Sequence[WindowReport], policy: Pol
 
 
 def _outlier_ratio(window: WindowReport, column: int) -> float:
-    outliers = int(window.counts[column][OUTLIER_BINS.categories.index("outlier")])
-    return outliers / window.rows if window.rows else math.nan
+    scored = window.counts[column][: len(OUTLIER_BINS.categories)]  # a slow detector may skip rows
+    rows = int(scored.sum())
+    return float(scored[OUTLIER_BINS.categories.index("outlier")]) / rows if rows else math.nan
 
 
 def _mean_ratios(baseline: Baseline, window: WindowReport, policy: Policy) -> FloatArray:
