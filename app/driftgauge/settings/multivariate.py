@@ -15,11 +15,15 @@ class MultivariateSettings(BaseModel):
 
     multivariate: Annotated[Literal["off", "on", "verdict"], LOWER_CASE] = Field(
         "off",
-        description="Compare whole rows by interval with those that are kept of the reference (`--keep-rows`): `on` "
-        "shows how well they can be told apart, `verdict` lets it also raise the verdict on the model, and an alert.",
+        description="Compare whole rows at an interval with the kept rows of the reference (`--keep-rows`): `on` shows "
+        "how well the two can be told apart; `verdict` also lets the result raise the verdict on the model and an "
+        "alert.",
     )
     multivariate_interval_seconds: float = Field(
-        60.0, ge=1, le=86_400, description="Time between comparisons of whole rows, each in a process of low priority."
+        60.0,
+        ge=1,
+        le=86_400,
+        description="Time between comparisons of whole rows. Each runs in a process of low priority.",
     )
     multivariate_timeout_seconds: float = Field(
         20.0, ge=1, le=600, description="Time after which a comparison of whole rows is killed and counted."

@@ -14,7 +14,7 @@ from driftgauge.drift.multivariate.encoding import encoded
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 
 MOST_ROWS: Final = 2_000
-"""Rows of each side that are compared; of more, as many drawn by chance."""
+"""Rows of each side that are compared; of more, as many drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def compare_rows(
 
 
 def _drawn(rows: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the rows, or so many of them that were drawn by chance."""
+    """Return the rows, or a random sample of them if they are more."""
     return rows if len(rows) <= MOST_ROWS else rows[np.sort(rng.choice(len(rows), MOST_ROWS, replace=False))]
 
 

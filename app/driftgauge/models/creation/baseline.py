@@ -153,7 +153,7 @@ class BaselineOptions:
     keep_rows: Annotated[
         int,
         Option(
-            "Rows of the reference to keep beside the baseline, drawn by chance, so that whole rows can be compared "
+            "Rows of the reference to keep beside the baseline, drawn at random, so that whole rows can be compared "
             f"later; at most {MOST_ROWS:,}. They are copies of its rows.",
             "ROWS",
             BASELINE,
