@@ -152,6 +152,10 @@ def test_failures_are_counted_and_raised(monitor: ColumnMonitor, tmp_path: Path)
     with pytest.raises(RowsNotCompared):
         own.step(START)
     assert own.known.results[FAILED] == 1
+    own.step(START + 59.0)  # it is not due again before the interval
+    assert own.known.results[FAILED] == 1
+    with pytest.raises(RowsNotCompared):
+        own.step(START + 60.0)
 
 
 def test_a_comparison_that_takes_too_long_is_killed_and_counted(monitor: ColumnMonitor, tmp_path: Path) -> None:

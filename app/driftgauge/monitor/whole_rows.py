@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ class WholeRowMonitor:
         self._reference[:, self._left_out()] = np.nan  # such columns are not compared
         self._shared: Final = SharedText(folder, SHARED)
         self._turn = None if folder is None else folder / _LOCK
+        self._failed_at = -math.inf
+        """When this worker last failed, seconds since 1970."""
 
     def _left_out(self) -> list[int]:
         """Return the columns that are not monitored, and where the verdict rests on rows those without alerts too."""
@@ -97,7 +100,8 @@ class WholeRowMonitor:
 
     def _is_due(self, now: float) -> bool:
         last = self.known.last
-        return last is None or abs(now - last.at) >= self.options.interval_seconds
+        tried = [self._failed_at if last is None else last.at, self._failed_at]
+        return all(abs(now - at) >= self.options.interval_seconds for at in tried)
 
     @contextmanager
     def _alone(self, *, wait: bool) -> Iterator[bool]:
@@ -125,6 +129,7 @@ class WholeRowMonitor:
             text = self.process.compare(self._monitor.baseline, self._reference, rows, int(now) & 0xFFFFFFFF)
             report = report_of(json.loads(text))
         except Exception as error:
+            self._failed_at = now
             self._keep(TIMED_OUT if isinstance(error, ComparisonLate) else FAILED, None)
             raise
         found = RowComparison(report, now, time.monotonic() - began)
