@@ -27,6 +27,7 @@ from driftgauge.metrics.series import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
+    REQUEST_ROWS_REFUSED,
     REQUEST_VIOLATIONS,
     SCORE,
     TIMESTAMPS_REJECTED,
@@ -187,6 +188,13 @@ def test_a_check_shows_no_more_of_constraints_than_the_monitor(
 
 
 # ---------------------------------------------------------------- what goes wrong
+
+
+def test_each_row_of_a_refused_call_is_counted_by_the_constraint_that_it_violates(monitor: Monitor) -> None:
+    monitor.observe([ROW, {**ROW, "age": "41"}, {**ROW, "age": "x"}, {"age": 1.0}], prediction=[0.4] * 4)
+    found = {name: counted(monitor, REQUEST_VIOLATIONS.name, name) for name in ("type", "required", "extra_columns")}
+    assert found == {"type": 2, "required": 1, "extra_columns": 0}
+    assert counted(monitor, REQUEST_ROWS_REFUSED.name) == 4
 
 
 def test_bad_rows_are_counted_and_not_raised(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:

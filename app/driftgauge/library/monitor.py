@@ -13,6 +13,7 @@ import numpy as np
 
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.rows.faults import count_faults
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.ids import prediction_ids
@@ -170,6 +171,8 @@ class Monitor:
                 opened.keep(columns, now, event, texts, prediction_class, given)
             return opened.observe(columns, now, event)
         except Exception as error:
+            if isinstance(error, Refused):
+                count_faults(self._rows, rows, error)
             self._failed(error)
             if self._on_error == "raise":
                 raise

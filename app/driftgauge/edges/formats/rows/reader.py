@@ -39,7 +39,7 @@ class RowReader:
         self.width: Final = len(names)
         self._positions: Final = [names.index(name) for name in self._names]
         cells = [cells_of(column) for column in baseline.columns]
-        self._cells: Final = [cells[position] for position in self._positions]
+        self.cells: Final = [cells[position] for position in self._positions]
         self._scores: Final = {
             name: (names.index(name), cells[names.index(name)]) for name in RESERVED if name in names
         }
@@ -50,9 +50,7 @@ class RowReader:
         self._has_class: Final = PREDICTION_CLASS in self._scores
         self._codes: Final = [own.codes if isinstance(own, CategoryCells) else None for own in cells]
         self._is_numeric: Final = not any(self._codes)
-        self._has_numeric_features: Final = not any(
-            isinstance(own, CategoryCells) or own.of_text for own in self._cells
-        )
+        self._has_numeric_features: Final = not any(isinstance(own, CategoryCells) or own.of_text for own in self.cells)
 
     def row(self, row: Any, prediction: Any, prediction_class: Any = None) -> FloatArray | None:
         """Return the monitored values of a single row that is as usual, shape [columns]; else None.
@@ -137,16 +135,16 @@ class RowReader:
                 columns[:, self._positions] = numbers
             else:
                 features: Sequence[Sequence[Any]] = list(zip(*rows, strict=True))
-                for position, cells, values in zip(self._positions, self._cells, features, strict=True):
+                for position, cells, values in zip(self._positions, self.cells, features, strict=True):
                     columns[:, position] = cells.of(values)
             for name, (position, cells) in self._scores.items():
                 columns[:, position] = cells.of(given[name])
         return columns
 
     def _columns(self, rows: Any, prediction: Any, prediction_class: Any) -> FloatArray:
-        features, count, single = self._features(rows)
+        features, count, single = self.features(rows)
         columns = np.empty((count, self.width))
-        for position, cells, values in zip(self._positions, self._cells, features, strict=True):
+        for position, cells, values in zip(self._positions, self.cells, features, strict=True):
             columns[:, position] = cells.of(values)
         given = {PREDICTION: prediction, PREDICTION_CLASS: prediction_class}
         for name, value in given.items():
@@ -175,7 +173,7 @@ class RowReader:
 
     # ------------------------------------------------------------ shapes
 
-    def _features(self, rows: Any) -> tuple[list[Sequence[Any]], int, bool]:
+    def features(self, rows: Any) -> tuple[list[Sequence[Any]], int, bool]:
         """Return the values of each feature, the number of rows, and whether a single row was given."""
         if _is_series(rows):
             rows = _named_values(rows)
@@ -191,13 +189,14 @@ class RowReader:
                 f"the rows are {type_name(rows)}: give a dict by name, a list of dicts, a DataFrame or an array",
                 {"field": "rows"},
             )
-        if rows and _is_cell(rows[0]):
+        if rows and is_cell(rows[0]):
             self._require_width(len(rows), 0)
             return [[value] for value in rows], 1, True
-        lists = [self._list(row, index) for index, row in enumerate(rows)]
+        lists = [self.listed(row, index) for index, row in enumerate(rows)]
         return list(zip(*lists, strict=True)) or [[] for _ in self._names], len(lists), False
 
-    def _list(self, row: Any, index: int) -> Sequence[Any]:
+    def listed(self, row: Any, index: int) -> Sequence[Any]:
+        """Return the features of one of several rows in order; raises Refused."""
         if _is_series(row):
             row = _named_values(row, index)
         if isinstance(row, Mapping):
@@ -337,7 +336,7 @@ def _named_values(series: Any, index: int = 0) -> Mapping[str, Any]:
     return {str(name): value for name, value in values.items()}
 
 
-def _is_cell(value: Any) -> bool:
+def is_cell(value: Any) -> bool:
     """Say whether the first value of a list belongs to a row, and is not a row itself."""
     return value is None or isinstance(value, str | bytes | Number | np.generic) or is_missing(value)
 
