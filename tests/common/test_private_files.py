@@ -27,6 +27,15 @@ def test_a_lock_on_a_deleted_file_is_not_the_lock_of_the_next_file(
     assert not first.acquire()
 
 
+def test_a_lock_that_another_one_has_is_not_waited_for_and_stays_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with FileLock(path).held_if_free() as first:
+        with FileLock(path).held_if_free() as second:
+            assert (first, second) == (True, False)
+        assert not FileLock(path).is_free()
+    assert FileLock(path).is_free()
+
+
 def test_a_lock_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
     path = tmp_path / "0.lock"
     first = FileLock(path)

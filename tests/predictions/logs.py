@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import Reason
+from driftgauge.predictions.chunk_reader import ChunkReader
+from driftgauge.predictions.compaction import compact
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.rows import LoggedFeature, LoggedModel, LoggedRows
+from sqlalchemy.engine import Engine
 
 NOW = 1_700_000_000_000_000
 """Microseconds since 1970."""
@@ -45,6 +49,25 @@ def rows(version: int, ids: Sequence[str], *, at: int = NOW, features: int = 3, 
         latency=np.full(count, 321),
         features=rng.normal(size=(count, features)),
     )
+
+
+def compact_all(engine: Engine) -> None:
+    """Move the features of every day up to the one after NOW into files."""
+    while compact(engine, NOW / 1e6 + 2 * 86_400):
+        pass
+
+
+def decoded_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets the number of decoded rows from each reader of chunks as it closes."""
+    decoded: list[int] = []
+    close = ChunkReader.close
+
+    def closing(reader: ChunkReader) -> None:
+        decoded.append(reader.decoded)
+        close(reader)
+
+    monkeypatch.setattr(ChunkReader, "close", closing)
+    return decoded
 
 
 @dataclass(frozen=True)

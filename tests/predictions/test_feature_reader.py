@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions import feature_reader
-from driftgauge.predictions.chunk_reader import ChunkReader
-from driftgauge.predictions.compaction import compact
 from driftgauge.predictions.database import writing
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.rows import PredictionBatch
@@ -16,7 +14,7 @@ from driftgauge.predictions.schema import chunks
 from driftgauge.predictions.store import PredictionStore
 from sqlalchemy import delete
 
-from tests.predictions.logs import NOW, model, rows
+from tests.predictions.logs import NOW, compact_all, decoded_rows, model, rows
 
 CHUNKS = 40
 CHUNK_ROWS = 50
@@ -56,16 +54,9 @@ def expected() -> dict[str, FloatArray]:
 def test_scattered_rows_are_decoded_a_few_times_and_have_their_own_features(
     scattered: PredictionStore, monkeypatch: pytest.MonkeyPatch, *, is_compacted: bool
 ) -> None:
-    while is_compacted and compact(scattered.engine, NOW / 1e6 + 2 * 86_400):
-        pass
-    decoded: list[int] = []
-    close = ChunkReader.close
-
-    def closing(reader: ChunkReader) -> None:
-        decoded.append(reader.decoded)
-        close(reader)
-
-    monkeypatch.setattr(ChunkReader, "close", closing)
+    if is_compacted:
+        compact_all(scattered.engine)
+    decoded = decoded_rows(monkeypatch)
     monkeypatch.setattr("driftgauge.predictions.chunk_reader.HELD_BYTES", 0)
     found = features_of(scattered.read(Selection("m", batch_rows=CHUNKS, sorts_on_disk=True)))
     assert {id_: values.tolist() for id_, values in found.items()} == {

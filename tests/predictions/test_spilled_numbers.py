@@ -13,8 +13,6 @@ import pytest
 from driftgauge.drift.bins import IntArray
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions import chunk_reader, feature_reader, spilled_numbers
-from driftgauge.predictions.chunk_reader import ChunkReader
-from driftgauge.predictions.compaction import compact
 from driftgauge.predictions.database import open_sqlite, writing
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.reader import Selection
@@ -24,7 +22,7 @@ from driftgauge.predictions.spilled_numbers import SpilledNumbers, most_bytes
 from driftgauge.predictions.store import PredictionStore
 from sqlalchemy import update
 
-from tests.predictions.logs import NOW, model
+from tests.predictions.logs import NOW, compact_all, decoded_rows, model
 
 ROWS, CHUNK_ROWS, PAGE_ROWS, FEATURES = 3_000, 100, 60, 3
 BOUNDS = [(10, 3), (10, 7), (20, 1)]
@@ -101,16 +99,9 @@ def test_all_rows_have_their_own_numbers_in_the_order_of_time(shuffled: Predicti
 def test_each_chunk_is_decoded_a_few_times_however_long_the_log_is(
     shuffled: PredictionStore, monkeypatch: pytest.MonkeyPatch, *, is_compacted: bool
 ) -> None:
-    while is_compacted and compact(shuffled.engine, NOW / 1e6 + 2 * 86_400):
-        pass
-    decoded: list[int] = []
-    close = ChunkReader.close
-
-    def closing(reader: ChunkReader) -> None:
-        decoded.append(reader.decoded)
-        close(reader)
-
-    monkeypatch.setattr(ChunkReader, "close", closing)
+    if is_compacted:
+        compact_all(shuffled.engine)
+    decoded = decoded_rows(monkeypatch)
     assert firsts(shuffled.read(Selection("m", batch_rows=PAGE_ROWS, sorts_on_disk=True))) == list(range(ROWS))
     # The first page, what was read ahead, and the file, whose steps may end within a chunk.
     assert decoded[0] <= 4 * ROWS

@@ -150,6 +150,15 @@ class FileLock:
             self.release()
 
     @contextlib.contextmanager
+    def held_if_free(self) -> Iterator[bool]:
+        """Hold the lock while the block runs; gives false, without it, if another process has it."""
+        is_held = self.acquire()
+        try:
+            yield is_held
+        finally:
+            self.release()
+
+    @contextlib.contextmanager
     def held(self, seconds: float) -> Iterator[None]:
         """Wait for the lock and hold it; LockTimeout after this many seconds."""
         deadline = time.monotonic() + seconds

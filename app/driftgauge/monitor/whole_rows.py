@@ -114,13 +114,8 @@ class WholeRowMonitor:
             with lock.held(2.0 * self.options.timeout_seconds):
                 yield True
             return
-        if not lock.acquire():
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with lock.held_if_free() as is_held:
+            yield is_held
 
     def _compare(self, now: float) -> RowComparison:
         began = time.monotonic()

@@ -125,13 +125,8 @@ class Upkeep:
             with store.alone(_ADVISORY_LOCK) as is_alone:
                 self._keep(store, is_alone=is_alone)
             return
-        lock = FileLock(self._folder / LOCK)
-        is_alone = lock.acquire()
-        try:
+        with FileLock(self._folder / LOCK).held_if_free() as is_alone:
             self._keep(store, is_alone=is_alone)
-        finally:
-            if is_alone:
-                lock.release()
 
     def _keep(self, store: PredictionStore, *, is_alone: bool) -> None:
         if is_alone:

@@ -46,14 +46,8 @@ class RollingFiles:
         if self._folder is None:
             yield True
             return
-        lock = FileLock(self._folder / _LOCK)
-        if not lock.acquire():
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with FileLock(self._folder / _LOCK).held_if_free() as is_held:
+            yield is_held
 
     def days(self) -> set[int]:
         """Return the days that have a file, in days since 1970."""
