@@ -177,7 +177,7 @@ def test_refused_rows_are_counted_by_the_constraint_that_they_violate() -> None:
     count_refused(several, {"type": 3, "required": 1}, 10)
     capture.refused(several)
     capture.refused(Refused(Reason.NOT_JSON, "the body is not JSON"))
-    capture.violated({"required": 4})
+    capture.lacked("age", 4)
     found = {name: _count(monitor, REQUEST_VIOLATIONS.name, name) for name in REQUEST_CONSTRAINTS}
     assert found == {"type": 3, "required": 5, "extra_columns": 1, "domain": 0}
     assert _count(monitor, REQUEST_ROWS_REFUSED.name) == 11

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from driftgauge.drift.quality.checker import QualityOptions
 from driftgauge.drift.quality.constraints import Constraints
-from driftgauge.drift.quality.requests import RefusedRow
+from driftgauge.drift.quality.requests import FaultyRow
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
@@ -38,7 +38,7 @@ class Kept:
     def violations(self) -> int:
         return {own.constraint: own.violations for own in self.log.report(self.counted).verdicts}["type"]
 
-    def examples(self) -> tuple[RefusedRow, ...]:
+    def examples(self) -> tuple[FaultyRow, ...]:
         return next(own.examples for own in self.log.report(self.counted).verdicts if own.constraint == "type")
 
 

@@ -35,6 +35,8 @@ class Batch:
     """Names of categories, and free texts."""
     lacking: int = 0
     """Rows that lacked a required column when they were sent; of all rows, and of no part."""
+    lacks: str = ""
+    """A required column that the first of them lacked."""
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.quality.report import REQUIRED
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.series import (
     BATCH_ROWS,
@@ -133,11 +134,12 @@ class Capture:
         if self._monitor.sent is not None:
             self._monitor.sent.refused(error)
 
-    def violated(self, violations: Mapping[str, int]) -> None:
-        """Count rows that are accepted although they violate a constraint."""
+    def lacked(self, column: str, rows: int) -> None:
+        """Count rows that are accepted although they lack a required column; `column` is one of them."""
         with self._monitor.store.counting() as counters:
-            for constraint, rows in violations.items():
-                counters.add(REQUEST_VIOLATIONS.name, rows, constraint)
+            counters.add(REQUEST_VIOLATIONS.name, rows, REQUIRED)
+        if self._monitor.sent is not None:
+            self._monitor.sent.lacked(column)
 
     def failed(self, rows: int) -> None:
         """Count rows that the model failed on."""

@@ -1,4 +1,4 @@
-"""Remembers what was counted of rows as they are sent, and the last ones that were refused."""
+"""Remembers what was counted of rows as they are sent, and the last ones with a fault."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from driftgauge.common.quoting import shortened
 from driftgauge.drift.quality.checker import QualityOptions
 from driftgauge.drift.quality.constraints import Constraints
-from driftgauge.drift.quality.requests import RefusedRow, RequestReport, SentRows, request_report
+from driftgauge.drift.quality.report import REQUIRED
+from driftgauge.drift.quality.requests import FaultyRow, RequestReport, SentRows, request_report
 from driftgauge.errors import REQUEST_CONSTRAINTS, Refused
 from driftgauge.metrics.series import FAILED, PREDICTIONS, REQUEST_ROWS_REFUSED, REQUEST_VIOLATIONS
 
@@ -25,7 +27,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class SentRowsLog:
-    """The counts of the last 15 minutes, those of all workers, and the last rows that this process refused."""
+    """The counts of the last 15 minutes, those of all workers, and the last rows with a fault in this process."""
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class SentRowsLog:
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
         self._counts: Final = deque([_sent(counted, clock())])
-        self._examples: Final = {name: deque[RefusedRow](maxlen=EXAMPLES) for name in REQUEST_CONSTRAINTS}
+        self._examples: Final = {name: deque[FaultyRow](maxlen=EXAMPLES) for name in REQUEST_CONSTRAINTS}
 
     def refused(self, error: Refused) -> None:
         """Keep a refusal as an example of the constraint that its message is about."""
@@ -53,7 +55,15 @@ class SentRowsLog:
         name = None if feature is None else str(feature)
         message = error.message if name in self._shown or not self._options.redacted else None
         with self._lock:
-            self._examples[constraint].appendleft(RefusedRow(name, message, self._clock()))
+            self._examples[constraint].appendleft(FaultyRow(name, message, self._clock()))
+
+    def lacked(self, column: str) -> None:
+        """Keep an accepted row without a required column as an example."""
+        if not self._options.has_examples:
+            return
+        message = f"{shortened(column)} is absent; the row was predicted without it"
+        with self._lock:
+            self._examples[REQUIRED].appendleft(FaultyRow(column, message, self._clock()))
 
     def report(self, counted: Arrays) -> RequestReport:
         """Return what the newest counts say beside those of 15 minutes ago."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from driftgauge.drift.quality.constraints import Constraints, Thresholds
 from driftgauge.drift.quality.report import REQUEST_ROWS
-from driftgauge.drift.quality.requests import RefusedRow, RequestReport, SentRows, request_report
+from driftgauge.drift.quality.requests import FaultyRow, RequestReport, SentRows, request_report
 
 NOTHING = SentRows(0.0)
 CONSTRAINTS = Constraints((), thresholds=Thresholds(0.02, 0.2))
@@ -47,8 +47,8 @@ def test_the_worst_constraint_is_the_first_and_gives_the_reason() -> None:
 def test_the_rows_are_those_between_two_counts_and_the_examples_are_no_older() -> None:
     before, now = SentRows(1_000.0, 500, {"type": 100}), SentRows(1_060.0, 1_500, {"type": 117})
     last, old = (
-        RefusedRow("income", "income: expected a number, got the text 'n/a'", 1_050.0),
-        RefusedRow("age", None, 9.0),
+        FaultyRow("income", "income: expected a number, got the text 'n/a'", 1_050.0),
+        FaultyRow("age", None, 9.0),
     )
     (found,) = request_report(before, now, CONSTRAINTS, {"type": [last, old]}).violated
     assert (found.rows, found.violations, found.ratio, found.examples) == (1_000, 17, 0.017, (last,))

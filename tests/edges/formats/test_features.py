@@ -348,6 +348,7 @@ def test_accepted_rows_that_lack_a_required_column_are_counted() -> None:
     decoder = FeatureDecoder(info(), ("size", "shape", "not a feature"))
     whole = {"size": 1.0, "shape": None, "flag": True}
     sent = [whole, {"size": 1.0, "flag": True}, {"shape": "flat"}, {"size": 1.0, "shape": "flat"}, [1.0, "flat", True]]
-    assert decoder.decode(sent).lacking == 2
+    batch = decoder.decode(sent)
+    assert (batch.lacking, batch.lacks) == (2, "shape")
     assert decoder.decode([whole]).lacking == 0
     assert DECODER.decode(sent).lacking == 0

@@ -63,6 +63,10 @@ def test_an_accepted_row_without_a_required_column_is_counted(constrained: Examp
         assert running.predict({"instances": rows}).status_code == 200
         found = said(running)
     assert (found["rows"], found["violations"]["required"], found["severity"]) == (12, 12, "critical")
+    assert found["reason"] == (
+        "12 of the 12 rows of requests in the last minute lacked a feature that is needed. "
+        f"The last one: {name} is absent; the row was predicted without it."
+    )
 
 
 def test_with_the_checks_off_nothing_is_said(constrained: Example) -> None:

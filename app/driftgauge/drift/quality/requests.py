@@ -29,13 +29,13 @@ class SentRows:
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """A refused row that violates a constraint."""
+class FaultyRow:
+    """A row that violates a constraint as it was sent."""
 
     field: str | None
     """The feature; None for a row as a whole."""
     message: str | None
-    """What its answer said; None where values are not shown."""
+    """What is wrong; None where values are not shown."""
     at: float
     """Seconds since 1970."""
 
@@ -50,7 +50,7 @@ class RequestVerdict:
     severity: Severity | None
     reason: str
     """Empty without violations."""
-    examples: tuple[RefusedRow, ...] = ()
+    examples: tuple[FaultyRow, ...] = ()
     """The last ones, newest first."""
 
     @property
@@ -88,7 +88,7 @@ class RequestReport:
 
 
 def request_report(
-    before: SentRows, now: SentRows, constraints: Constraints, examples: Mapping[str, Sequence[RefusedRow]]
+    before: SentRows, now: SentRows, constraints: Constraints, examples: Mapping[str, Sequence[FaultyRow]]
 ) -> RequestReport:
     """Return what the rows say that were sent between two times; `examples` are by constraint, newest first."""
     rows, seconds = max(0, now.rows - before.rows), max(0.0, now.at - before.at)
@@ -116,7 +116,7 @@ def _severity(violations: int, rows: int, thresholds: Mapping[Limit, float]) -> 
     return next((own for own in ("critical", "warning") if violations >= thresholds[own] * rows), None)
 
 
-def _reason(name: str, violations: int, rows: int, seconds: float, examples: Sequence[RefusedRow]) -> str:
+def _reason(name: str, violations: int, rows: int, seconds: float, examples: Sequence[FaultyRow]) -> str:
     if not violations:
         return ""
     said = f"{violations:,} of the {rows:,} rows of requests in the last {_minutes(seconds)} {_HAD[name]}."

@@ -50,14 +50,14 @@ class FeatureDecoder:
 
         Raises Refused, naming the field and the row.
         """
-        lacking: list[int] = []
+        lacking: list[str] = []
         try:
             batch = self._decoded([self._in_order(row, index, lacking) for index, row in enumerate(rows)])
         except Refused as error:
             if len(rows) > 1 and error.violations:
                 count_refused(error, row_violations(rows, self._features), len(rows))
             raise
-        return replace(batch, lacking=len(lacking)) if lacking else batch
+        return replace(batch, lacking=len(lacking), lacks=lacking[0]) if lacking else batch
 
     def _decoded(self, lists: Sequence[Sequence[Any]]) -> Batch:
         if len(lists) == 1 or self._all_numeric:
@@ -129,8 +129,8 @@ class FeatureDecoder:
                 texts[index] = called.of(_checked(feature, values))
         return Batch(cells, texts)
 
-    def _in_order(self, row: Any, index: int, lacking: list[int]) -> Sequence[Any]:
-        """Return a row's values in the features' order; `lacking` gets it if it lacks a required column."""
+    def _in_order(self, row: Any, index: int, lacking: list[str]) -> Sequence[Any]:
+        """Return a row's values in the features' order; `lacking` gets a required column that it lacks."""
         if isinstance(row, dict):
             return self._from_mapping(row, index, lacking)
         if not isinstance(row, list):
@@ -147,7 +147,7 @@ class FeatureDecoder:
             )
         return row
 
-    def _from_mapping(self, row: Mapping[str, Any], index: int, lacking: list[int]) -> Sequence[Any]:
+    def _from_mapping(self, row: Mapping[str, Any], index: int, lacking: list[str]) -> Sequence[Any]:
         if len(row) == len(self._names):
             with suppress(KeyError):
                 return self._values(row)
@@ -155,7 +155,7 @@ class FeatureDecoder:
             raise self._empty_row(index)
         self._refuse_unknown(row, {"row": index})
         if not self._required <= row.keys():
-            lacking.append(index)
+            lacking.append(next(name for name in self._names if name in self._required and name not in row))
         return [row.get(name) for name in self._names]
 
     def _known(self) -> str:

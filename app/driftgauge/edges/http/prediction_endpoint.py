@@ -15,7 +15,6 @@ from starlette.types import Scope as AsgiScope
 
 from driftgauge.access.caller import Scope
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.quality.report import REQUIRED
 from driftgauge.edges.formats.fields import unmarked
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.formats.large.structure import Structure, survey
@@ -211,7 +210,7 @@ class PredictionEndpoint(Generic[R]):
         decoded = self.codec.read(body, structure)
         self.predictor.admit(decoded.batch)
         if decoded.batch.lacking:
-            self.capture.violated({REQUIRED: decoded.batch.lacking})
+            self.capture.lacked(decoded.batch.lacks, decoded.batch.lacking)
         return decoded
 
     async def _survey(self, body: bytes, pending: Pending) -> Structure:

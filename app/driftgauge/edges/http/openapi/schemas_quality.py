@@ -41,11 +41,11 @@ class Violation(Documented):
     examples: list[Example] = Field(description="The newest rows; empty where no values may be shown.")
 
 
-class RefusedRow(Documented):
-    """A refused row that violates a constraint."""
+class FaultyRow(Documented):
+    """A row that violates a constraint as it was sent."""
 
     field: str | None = Field(description="The feature; null for a row as a whole.")
-    message: str | None = Field(description="What its answer said; null where values are not shown.")
+    message: str | None = Field(description="What is wrong; null where values are not shown.")
     at: str
 
 
@@ -57,7 +57,7 @@ class RequestViolation(Documented):
     reason: str
     violations: int
     ratio: float
-    examples: list[RefusedRow] = Field(description="The last rows that this worker refused, newest first.")
+    examples: list[FaultyRow] = Field(description="The last such rows of this worker, newest first.")
 
 
 class RequestRows(Documented):
