@@ -20,6 +20,8 @@ from tests.monitors import START, small_options
 
 UNMOVED = "The model's scores have not drifted, so a decision can wait until the cause is known."
 
+UNKNOWN = "The model's scores are not evaluated, so check whether the change affects its answers."
+
 
 def outlier_report(shift: float = 0.0, score: float = 1.0) -> DriftReport:
     """The report on two features that no longer go together, so that many rows are outliers, and a score."""
@@ -69,4 +71,8 @@ def test_features_and_scores_are_named_without_outliers() -> None:
 def test_whole_rows_that_raise_the_verdict_are_its_cause() -> None:
     view = said(with_whole_rows(report_of(shift=0.0), known(0.9, in_verdict=True)))
     assert (view.title, view.colour) == ("Drift in whole rows", "critical")
-    assert steps(view) == [(TOGETHER, "runbooks/ModelWholeRowDrift"), (UNMOVED, None)]
+    assert steps(view) == [(TOGETHER, "runbooks/ModelWholeRowDrift"), (UNKNOWN, None)]
+
+
+def test_scores_that_are_not_evaluated_are_not_said_to_be_as_before() -> None:
+    assert steps(said(report_of()))[-1] == (UNKNOWN, None)

@@ -131,11 +131,14 @@ def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -
     if features or outliers:
         text = _cause(report, features) if features else COMBINATIONS
         found.append(Step(text, _runbook(links, "ModelFeatureDrift", features or outliers), "Runbook"))
-    if any(verdict.name in RESERVED for verdict in drifted):
+    scores = [verdict for verdict in report.verdicts if verdict.name in RESERVED]
+    if any(verdict in drifted for verdict in scores):
         text = "The model's scores drift too: the change affects its answers. Tell the model's owner."
         found.append(Step(text, _runbook(links, "ModelPredictionDrift"), "Runbook"))
-    else:
+    elif any(verdict.status is not Status.INSUFFICIENT_DATA for verdict in scores):
         found.append(Step("The model's scores have not drifted, so a decision can wait until the cause is known."))
+    else:
+        found.append(Step("The model's scores are not evaluated, so check whether the change affects its answers."))
     return found
 
 
