@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import Baseline, dumps
+from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BaselineError
 from driftgauge.models import constraints_file, outlier_file, sample_file
 from driftgauge.models.beside import path_beside
@@ -46,7 +47,7 @@ def baseline_build(
         built = baseline_and_beside(table, for_table(options, table, kinds, about))
         baseline = built.baseline
         _write(dumps(baseline).encode(), out)
-        kept_rows = [*_keep(built, out), *_write_detector(baseline, out)]
+        more = list(_write_beside(built, out))
         beside = path_beside(out, constraints_file.CONSTRAINTS_FILE)
         is_new = not beside.exists()
         if is_new:
@@ -55,31 +56,34 @@ def baseline_build(
     show_left_out(table, [*baseline.names, options.time], errors)
     errors.print(f"wrote {out}", soft_wrap=True)
     errors.print(f"wrote {beside}" if is_new else kept_constraints(beside), soft_wrap=True)
-    for line in kept_rows:
+    for line in more:
         errors.print(line, soft_wrap=True)
 
 
-def _write_detector(baseline: Baseline, out: Path) -> list[str]:
-    """Write the detector of outliers beside the baseline, or remove that of an earlier one; return what was done."""
-    beside = path_beside(out, outlier_file.OUTLIERS_FILE)
-    if outlier_file.dump(baseline, beside):
-        return [f"wrote {beside}: the detector of outliers"]
-    if not beside.exists():
-        return []
-    beside.unlink()
-    return [f"removed {beside}: the baseline before had this detector of outliers"]
+def _write_beside(built: BuiltBaseline, out: Path) -> Iterator[str]:
+    """Write kept rows and the detector of outliers beside the baseline; yield what was done.
+
+    Those of an earlier baseline are removed.
+    """
+    sample, detector = built.sample, outlier_file.dumps(built.baseline)
+    rows = None if sample is None else sample_file.dumps(sample, built.baseline)
+    kept = "" if sample is None else f"{sample.rows:,} rows of the reference"
+    yield from _replace(path_beside(out, sample_file.SAMPLE_FILE), rows, kept, "its rows are those of")
+    file = path_beside(out, outlier_file.OUTLIERS_FILE)
+    yield from _replace(file, detector, "the detector of outliers", "it is the detector of outliers of")
 
 
-def _keep(built: BuiltBaseline, out: Path) -> list[str]:
-    """Write the kept rows beside the baseline, or remove those of an earlier one; return what was done."""
-    beside = path_beside(out, sample_file.SAMPLE_FILE)
-    if built.sample is not None:
-        _write(sample_file.dumps(built.sample, built.baseline), beside)
-        return [f"wrote {beside}: {built.sample.rows:,} rows of the reference"]
-    if not beside.exists():
-        return []
-    beside.unlink()
-    return [f"removed {beside}: its rows are those of the baseline before"]
+def _replace(beside: Path, content: bytes | None, what: str, why: str) -> Iterator[str]:
+    """Write a file beside a baseline, or remove that of an earlier one without content; yield what was done."""
+    if content is not None:
+        _write(content, beside)
+        yield f"wrote {beside}: {what}"
+    elif beside.exists():
+        try:
+            beside.unlink()
+        except OSError as error:
+            raise BaselineError(f"cannot remove {beside}: {error.strerror or 'it cannot be removed'}") from error
+        yield f"removed {beside}: {why} the baseline before"
 
 
 def _write(content: bytes, out: Path) -> None:

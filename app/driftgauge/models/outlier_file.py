@@ -33,15 +33,15 @@ class FittedDetector:
         return scores
 
 
-def dump(baseline: Baseline, path: Path) -> bool:
-    """Write the detector of a baseline, if it has a fitted one; return whether it has."""
+def dumps(baseline: Baseline) -> bytes | None:
+    """Return the content of the file of a baseline's detector; None if it has no fitted one."""
     fitted = None if baseline.novelty is None else baseline.novelty.fitted
     if not isinstance(fitted, FittedDetector):
-        return False
+        return None
     import skops.io  # takes a second
 
-    skops.io.dump(fitted.model, path)
-    return True
+    content: bytes = skops.io.dumps(fitted.model)
+    return content
 
 
 def with_detector(path: Path, baseline: Baseline) -> Baseline:

@@ -57,7 +57,8 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             saved(draft / bundle.info.model.file)
             bundle = _with_hash(bundle, draft / bundle.info.model.file)
         (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
-        outlier_file.dump(bundle.baseline, draft / outlier_file.OUTLIERS_FILE)
+        if (detector := outlier_file.dumps(bundle.baseline)) is not None:
+            (draft / outlier_file.OUTLIERS_FILE).write_bytes(detector)
         if bundle.labels is not None:
             (draft / bundles.LABELS_FILE).write_text(dumps(bundle.labels), encoding="utf-8")
         if bundle.held_out is not None:
