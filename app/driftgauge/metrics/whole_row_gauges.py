@@ -117,7 +117,7 @@ WHOLE_ROW_GAUGES: Final = (
     ),
     WholeRowGauge(
         "model_multivariate_duration_seconds",
-        "How long the last comparison of whole rows took.",
+        "Time that the last comparison of whole rows took.",
         _NONE,
         _of_last(lambda last: last.seconds),
     ),
