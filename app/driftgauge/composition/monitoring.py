@@ -22,7 +22,8 @@ from driftgauge.composition.states import (
 )
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.multivariate.compared import AucThresholds, with_whole_rows
+from driftgauge.drift.multivariate.compared import with_whole_rows
+from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.drift.quality.checker import Checker, QualityOptions
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring

@@ -22,7 +22,6 @@ from driftgauge.drift.multivariate.compared import (
     RESULTS,
     TIMED_OUT,
     TOO_FEW,
-    AucThresholds,
     ComparedRows,
     RowComparison,
     dumps,
@@ -31,6 +30,7 @@ from driftgauge.drift.multivariate.compared import (
 )
 from driftgauge.drift.multivariate.report import MOST_ROWS
 from driftgauge.drift.multivariate.sample import RowSample
+from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.row_process import ComparisonLate, RowProcess
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from driftgauge.drift.multivariate.compared import AucThresholds
+from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.settings.values import LOWER_CASE
 
 

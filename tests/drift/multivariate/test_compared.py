@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from driftgauge.drift.multivariate.classifier import Separation
 from driftgauge.drift.multivariate.compared import (
-    AucThresholds,
     ComparedRows,
     RowComparison,
     dumps,
@@ -14,6 +13,7 @@ from driftgauge.drift.multivariate.compared import (
 )
 from driftgauge.drift.multivariate.components import Reconstruction
 from driftgauge.drift.multivariate.report import MultivariateReport
+from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.drift.verdict.rule import Status
 
 from tests.expositions import drifted, idle

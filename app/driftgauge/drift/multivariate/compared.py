@@ -10,25 +10,13 @@ from typing import Any, Final
 from driftgauge.drift.multivariate.classifier import Separation
 from driftgauge.drift.multivariate.components import Reconstruction
 from driftgauge.drift.multivariate.report import MultivariateReport
+from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS, RANK, Limit, Severity, Status
 
 COMPARED, TOO_FEW, TIMED_OUT, FAILED = "compared", "too_few_rows", "timed_out", "failed"
 RESULTS: Final = (COMPARED, TOO_FEW, TIMED_OUT, FAILED)
 """How a comparison ends."""
-
-
-@dataclass(frozen=True)
-class AucThresholds:
-    """AUC that the lower end of its interval has to exceed for a severity."""
-
-    warning: float = 0.65
-    critical: float = 0.8
-
-    @property
-    def by_limit(self) -> dict[Limit, float]:
-        """The thresholds by severity."""
-        return {limit: getattr(self, limit) for limit in LIMITS}
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class ComparedRows:
     last: RowComparison | None = None
     results: Mapping[str, int] = field(default_factory=dict)
     """Comparisons since the state was created, by how they ended."""
-    thresholds: AucThresholds = AucThresholds()
+    thresholds: AucThresholds = field(default_factory=AucThresholds)
     in_verdict: bool = False
     """Whether the verdict on the model rests on it too."""
     is_stale: bool = False
