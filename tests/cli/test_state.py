@@ -208,10 +208,10 @@ def test_a_state_in_use_is_not_reset(binary: Example, tmp_path: Path, state: Com
     _serve(_of_version(binary, "1.1"), tmp_path)
     with served(binary, state_dir=tmp_path) as running:
         running.predict({"instances": binary.rows(20)})
-        before = sorted(tmp_path.rglob("*"))
+        before = set(tmp_path.rglob("*"))
         refused = state("reset", "--state-dir", tmp_path)
         assert refused.refuses("a server is using", f"(process {os.getpid()})", "stop it first")
-        assert sorted(tmp_path.rglob("*")) == before
+        assert set(tmp_path.rglob("*")) >= before  # nothing is removed; the server goes on writing
         assert running.status()["rows_observed"] == 20
 
 

@@ -20,8 +20,6 @@ OF_RELEASES: Final = {
     "PSI against both references",
 }
 """Panels that stay empty with one model, no shadow and no rolling reference; test_alerting has all of them."""
-OF_WHOLE_ROWS: Final = {"Whole rows"}
-"""Panels that stay empty where whole rows are not compared; test_dashboards_answers has them."""
 
 
 def targets(uid: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import numpy as np
+from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.creation.create import create_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -41,6 +42,12 @@ TRUTH: Final = {
     "DRIFTGAUGE_OUTCOMES": f'{{"click": {{"kind": "event", "below": {LIMITS}}}}}',
 }
 """Settings of the server that gets ground truth."""
+ROWS: Final = {
+    "DRIFTGAUGE_OUTLIERS": "true",
+    "DRIFTGAUGE_MULTIVARIATE": "verdict",
+    "DRIFTGAUGE_MULTIVARIATE_INTERVAL_SECONDS": "5",
+}
+"""Settings of the server that looks at rows as a whole."""
 HOURS_AGO: Final = 3 * 3_600.0
 SECONDS: Final = 60.0
 """Longest wait for anything."""
@@ -86,7 +93,7 @@ def rows(seed: int, count: int, *, shift: float = 0.0, missing: float = 0.0) -> 
 
 
 def make_bundle(folder: Path, version: str, name: str = MODEL) -> Path:
-    """Make the bundle of a model that accepts missing values and looks at its first feature only."""
+    """Make the bundle, with kept rows, of a model that accepts missing values and looks at its first feature only."""
     rng = np.random.default_rng(0)
     x = rows(0, 3_000)
     y = (x[:, 0] + 0.5 * rng.normal(size=len(x)) > 0).astype(np.int64)
@@ -95,7 +102,8 @@ def make_bundle(folder: Path, version: str, name: str = MODEL) -> Path:
     reference, held_out = (
         {name: column[part] for name, column in table.items()} for part in (slice(0, 2_000), slice(2_000, None))
     )
-    create_bundle(model, reference, "y", name=name, version=version, out=folder, evaluation=held_out)
+    kept = BaselineOptions(keep_rows=1_000)
+    create_bundle(model, reference, "y", name=name, version=version, out=folder, evaluation=held_out, options=kept)
     return folder
 
 

@@ -27,6 +27,7 @@ from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
     MODEL,
+    ROWS,
     SECONDS,
     TRUTH,
     Alertmanager,
@@ -282,7 +283,7 @@ def complete(bundle: Path, watching: Watching, tmp_path: Path) -> Iterator[Chain
     newer, shadow = (make_bundle(tmp_path / version, version) for version in ("8", "9"))
     other = make_bundle(tmp_path / OTHER, "7", OTHER)
     folders = {"DRIFTGAUGE_STATE_DIR": str(tmp_path / "state"), "DRIFTGAUGE_BUNDLE_FOLDERS": str(tmp_path)}
-    env = {"DRIFTGAUGE_BUNDLES": f"{bundle},{other}", **TRUTH, **ROLLING, **folders}
+    env = {"DRIFTGAUGE_BUNDLES": f"{bundle},{other}", **TRUTH, **ROLLING, **ROWS, **folders}
     with broker(tmp_path) as kafka, consumer(_stream(kafka), watching.port, tmp_path / "server.log", **env) as app:
         await_answer(app)
         for _ in range(ENOUGH_REQUESTS):

@@ -101,6 +101,7 @@ model_reference_feature_drift_severity{MODEL,feature_name="temp",reference="roll
 model_reference_feature_psi_debiased{MODEL,feature_name="temp",reference="rolling"} 0.31
 model_reference_feature_psi_threshold{MODEL,feature_name="temp",reference="rolling",severity="warning"} 0.1
 """
+OF_COLUMNS: Final = ("ModelFeatureDrift", "ModelPredictionDrift")
 TEXTS: Final = """
 DriftgaugeDown: No server answers. Predictions and drift monitoring have stopped. No server of driftgauge has
     answered Prometheus for #m. Check that the servers run and that Prometheus reaches them.
@@ -287,5 +288,5 @@ def test_every_alert_arrives_with_its_texts_and_links(servers: Programs, tmp_pat
 
 def _complete(found: Mapping[tuple[str, ...], Mapping[str, Any]]) -> bool:
     """Return whether the details of the drift are recorded by now."""
-    drift = [alert for rule, alert in found.items() if rule[0].endswith("Drift")]
+    drift = [alert for rule, alert in found.items() if rule[0] in OF_COLUMNS]
     return all("Since" in alert["annotations"]["description"] for alert in drift)

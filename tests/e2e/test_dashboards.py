@@ -17,11 +17,12 @@ from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
 from tests.alerting.queries import filled
-from tests.e2e.boards import BOARDS, OF_RELEASES, OF_WHOLE_ROWS, SHIFTED, answers, choices, targets
+from tests.e2e.boards import BOARDS, OF_RELEASES, SHIFTED, answers, choices, targets
 from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
     MODEL,
+    ROWS,
     TRUTH,
     Prometheus,
     Server,
@@ -77,7 +78,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with contextlib.ExitStack() as started:
         apps = [
             started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
-            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, ALL, {}), strict=True)
+            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, {**ALL, **ROWS}, {}), strict=True)
         ]
         stream = Stream(started.enter_context(broker(kafka)), LOGGED, LOGGED)
         stream.kafka.create(LOGGED, 1)
@@ -125,7 +126,7 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES | OF_WHOLE_ROWS
+        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES
         and not any(answers(watched.prometheus, target, own) for name in (MODEL, LOGGED) for own in choices(name))
     ]
 
