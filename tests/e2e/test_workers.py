@@ -103,7 +103,9 @@ def settled(clients: Mapping[int, httpx.Client], sent: int) -> tuple[list[dict[s
 def same_in(status: dict[str, Any]) -> dict[str, Any]:
     """Return what does not depend on the moment at which a worker was asked."""
     windows = {name: {**own, "to": None, "from": None} for name, own in status["windows"].items()}
-    return {**status, "windows": windows, "evaluated_at": None, "report_age_seconds": None}
+    requests = {**status["quality"]["requests"], "seconds": None}
+    quality = {**status["quality"], "requests": requests}
+    return {**status, "windows": windows, "quality": quality, "evaluated_at": None, "report_age_seconds": None}
 
 
 def lasting(told: Samples) -> Samples:
