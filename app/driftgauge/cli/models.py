@@ -5,8 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,20 +14,19 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from driftgauge.cli.asking import DEFAULT_ADDRESS, TOKEN_VARIABLE, Address, asked
 from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
 from driftgauge.errors import ReleaseError
 
 models_app = CommandLine("Load, list and roll back the versions of models in a running server.")
 
-TOKEN_VARIABLE: Final = "DRIFTGAUGE_TOKEN_FILE"  # noqa: S105  the name of a variable
 WAIT_SECONDS: Final = 3_700.0
 """Longer than a server may take to load a version."""
 
 Name = Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")]
 Reason = Annotated[str, typer.Option(help="Why; the history keeps it.", metavar="TEXT")]
 Who = Annotated[str | None, typer.Option(help="Who asks.", metavar="TEXT", show_default="the user of this shell")]
-Address = Annotated[str, typer.Option("--url", help="Address of the server.", metavar="URL")]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -38,7 +35,6 @@ TokenFile = Annotated[
         envvar=TOKEN_VARIABLE,
     ),
 ]
-DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
 
 
 @models_app.command("load")
@@ -127,40 +123,7 @@ def _asked(
     url: str, path: str, token_file: Path | None, body: Mapping[str, Any] | None = None, method: str | None = None
 ) -> dict[str, Any]:
     """Return the server's answer; ReleaseError says why there is none."""
-    if not url.startswith(("http://", "https://")):
-        raise ReleaseError(f"--url: {url} is not an address: give e.g. {DEFAULT_ADDRESS}")
-    request = urllib.request.Request(  # noqa: S310  its scheme is checked above
-        url.rstrip("/") + path,
-        data=None if body is None else json.dumps(body).encode(),
-        method=method,
-        headers={"Content-Type": "application/json", **_authorization(token_file)},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:  # noqa: S310  see above
-            found: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise ReleaseError(_refusal(error)) from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "reason", None) or error
-        raise ReleaseError(f"no answer from {url} ({why}): is the server running there? (--url)") from error
-    return found
-
-
-def _refusal(error: urllib.error.HTTPError) -> str:
-    try:
-        message: str = json.load(error)["error"]["message"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"the server answered {error.code} {error.reason}"
-    return message
-
-
-def _authorization(token_file: Path | None) -> Mapping[str, str]:
-    if token_file is None:
-        return {}
-    try:
-        return {"Authorization": f"Bearer {token_file.read_text('utf-8').strip()}"}
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"--token-file: cannot read {token_file}: {error}") from error
+    return asked(url, path, token_file, ReleaseError, body=body, method=method, wait_seconds=WAIT_SECONDS)
 
 
 def _say(changed: Mapping[str, Any]) -> None:
