@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule, OutcomeSums, judge_outcome
+from driftgauge.drift.quality.constraints import Constraints
+from driftgauge.drift.quality.requests import SentRows, request_report
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
@@ -160,6 +162,7 @@ def facts_of(
         ),
         release=release or ReleaseFacts(),
         estimated=monitor.last.estimated.windows,
+        requests=request_report(SentRows(START), SentRows(START), Constraints(()), {}),
     )
 
 

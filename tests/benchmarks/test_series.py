@@ -17,11 +17,11 @@ def test_the_defaults_keep_their_limits(default: Size) -> None:
     drift = size(10, 4, "", seed=1, quality=False)
     assert 40 < drift.of_number <= 60
     assert 2 * bins < drift.of_category <= 35 + 2 * bins
-    assert 100 < drift.beside <= 405  # five of them count rows of requests that violate a constraint
+    assert 100 < drift.beside <= 400
     assert drift.series > 6 * drift.of_number + 4 * drift.of_category + drift.beside
     assert 0 < default.of_number - drift.of_number <= 12  # constraints: two or three on a column
     assert 0 < default.of_category - drift.of_category <= 12
-    assert 0 < default.beside - drift.beside <= 10
+    assert 0 < default.beside - drift.beside <= 15
 
 
 def test_a_summary_is_shorter_than_the_whole_and_compression_helps(default: Size) -> None:

@@ -387,6 +387,14 @@ def test_only_a_shadow_lists_how_often_it_agrees() -> None:
     assert own.value("model_live") == 0.0
 
 
+def test_only_a_model_with_constraints_lists_the_rows_of_requests_that_violate_them() -> None:
+    constrained = facts_of(idle())
+    counted = {name for name in Exposition(TEXT, [constrained]).families if name.startswith("model_request_")}
+    assert counted == {"model_request_constraint_violations", "model_request_rows_refused"}
+    free = Exposition(TEXT, [replace(constrained, requests=None)])
+    assert not [name for name in counted if free.families[name].samples]
+
+
 def test_the_live_version_says_since_when_and_how_it_compares() -> None:
     own = Exposition(TEXT, [facts_of(drifted(), release=live_release())])
     assert own.value("model_live") == 1.0

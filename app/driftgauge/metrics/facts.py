@@ -180,7 +180,11 @@ class MonitorFacts:
 
     def lists(self, spec: CounterSpec) -> bool:
         """Say whether `/metrics` lists a counter of the model."""
-        return (self.release.is_shadow or not spec.of_shadows) and (self.ingest is not None or not spec.of_ingestion)
+        return (
+            (self.release.is_shadow or not spec.of_shadows)
+            and (self.ingest is not None or not spec.of_ingestion)
+            and (self.requests is not None or not spec.of_constraints)
+        )
 
 
 @dataclass(frozen=True)

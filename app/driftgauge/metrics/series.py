@@ -70,6 +70,8 @@ class CounterSpec(Declared):
     """Whether only versions that run as a shadow list it."""
     of_ingestion: bool = False
     """Whether only models that other servers serve list it, and those whose records came in."""
+    of_constraints: bool = False
+    """Whether only models with constraints list it."""
 
     @property
     def width(self) -> int:
@@ -140,11 +142,13 @@ REQUEST_VIOLATIONS: Final = CounterSpec(
     "Rows that violate a constraint as they are sent: refused ones, and ones that lack a required column.",
     ("constraint",),
     each(REQUEST_CONSTRAINTS),
+    of_constraints=True,
 )
 REQUEST_ROWS_REFUSED: Final = CounterSpec(
     "model_request_rows_refused_total",
     "counter",
     "Rows of requests that were refused because rows of them violate a constraint as they are sent.",
+    of_constraints=True,
 )
 LATENCY: Final = CounterSpec(
     "model_prediction_latency_seconds",

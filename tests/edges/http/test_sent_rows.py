@@ -74,5 +74,4 @@ def test_with_the_checks_off_nothing_is_said(constrained: Example) -> None:
         send(running, constrained.rows(40), 10)
         assert running.status()["quality"] is None
         assert "(requests)" not in running.client.get("/", headers=BROWSER).text
-        assert "model_request_constraint_threshold_ratio" not in {name for name, _ in running.metrics()}
-        assert running.metric("model_request_constraint_violations_total", constraint="type") == 10
+        assert not [name for name, _ in running.metrics() if name.startswith("model_request_")]
