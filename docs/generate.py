@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from assertions_table import assertions_page
 from driftgauge.metrics.catalogue import catalogue
+from driftgauge.settings.actions import KINDS, ActionTable
 from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import GROUPS, variable
 from driftgauge.settings.outcomes import OutcomeSettings
@@ -55,7 +57,7 @@ def settings_page() -> str:
         for title, group in GROUPS.items()
         for text in ("", f"## {title}", "", *_table(SETTINGS_HEAD, _rows(group)))
     ]
-    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), *_outcomes(), ""])
+    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), *_outcomes(), *_actions(), ""])
 
 
 def _columns() -> list[str]:
@@ -72,16 +74,11 @@ def _columns() -> list[str]:
         "The file can have a table for each column, `prediction` and `prediction_class` included. Write the "
         "name in quotes; it may hold any character. An unknown key or column stops the start."
     )
-    rows = [
-        f"| `{name}` | {_shown(field.default)} | {field.description} |"
-        for name, field in FeatureSettings.model_fields.items()
-    ]
     state = (
         "With another `monitor` or `tolerance`, evidence and time windows begin again from the rows of the largest "
         "sliding window, as with another `false_alarm_rows` ([state](state.md))."
     )
-    table = _table(["key", "default", "what it does"], rows)
-    return ["", "## Columns", "", text, "", "```toml", *example, "```", "", *table, "", state]
+    return ["", "## Columns", "", text, "", "```toml", *example, "```", "", *_keys(FeatureSettings), "", state]
 
 
 def _outcomes() -> list[str]:
@@ -100,14 +97,37 @@ def _outcomes() -> list[str]:
         "The file can have a table for each business outcome that is sent to `POST /labels` "
         "([ground truth](ground-truth.md#business-outcomes))."
     )
+    return ["", "## Outcomes", "", text, "", "```toml", *example, "```", "", *_keys(OutcomeSettings)]
+
+
+def _actions() -> list[str]:
+    """Return the section on the tables of actions."""
+    example = (
+        "[[actions]]",
+        'name = "retrain"',
+        'kind = "url"',
+        'alerts = ["ModelPerformanceDegraded"]',
+        'url = "https://jobs.example.com/run"',
+    )
+    text = "The file can have a table for each action on alerts. Every action has these keys ([actions](actions.md))."
+    parts = ["", "## Tables of actions", "", text, "", "```toml", *example, "```", "", *_keys(ActionTable, ("kind",))]
+    for kind, model in KINDS.items():
+        own = _keys(model, ActionTable.model_fields)
+        parts += ["", f"Actions of the kind `{kind}` also have:", "", *own] if len(own) > 2 else []
+    return parts
+
+
+def _keys(model: type[BaseModel], without: Collection[str] = ()) -> list[str]:
+    """Return the table of a table's keys."""
     rows = [
         f"| `{name}` | {'' if field.is_required() else _shown(field.default)} | {field.description} |"
-        for name, field in OutcomeSettings.model_fields.items()
+        for name, field in model.model_fields.items()
+        if name not in without
     ]
-    table = _table(["key", "default", "what it does"], rows)
-    return ["", "## Outcomes", "", text, "", "```toml", *example, "```", "", *table]
+    return _table(KEYS_HEAD, rows)
 
 
+KEYS_HEAD = ["key", "default", "what it does"]
 SETTINGS_HEAD = ["setting", "in the environment", "default", "what it does"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from driftgauge.errors import SettingsError
+from driftgauge.settings.actions import UrlAction
 from driftgauge.settings.features import FeatureSettings, FeatureThresholds
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
@@ -195,6 +196,12 @@ OPTIONS: list[tuple[str, str, object]] = [
     ),
     ("kafka_lag_threshold_warning_messages", "500", 500.0),
     ("kafka_lag_threshold_critical_messages", "200000", 200_000.0),
+    (
+        "actions",
+        '[{"name": "retrain", "kind": "url", "alerts": ["A"], "url": "https://jobs.example.com", "dry_run": false}]',
+        (UrlAction(name="retrain", kind="url", alerts=("A",), url="https://jobs.example.com", dry_run=False),),
+    ),
+    ("actions_history_rows", "500", 500),
 ]
 WRONG: list[tuple[str, str]] = [
     ("reference", "yesterday"),
@@ -359,6 +366,10 @@ WRONG: list[tuple[str, str]] = [
     ("kafka_properties", "security.protocol=SSL"),
     ("kafka_properties", "3"),
     ("kafka_lag_threshold_warning_messages", "0"),
+    ("actions", "retrain"),
+    ("actions", "{}"),
+    ("actions", "[3]"),
+    ("actions_history_rows", "99"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
     ("evaluation_wait_seconds", "0"),

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from pydantic import BaseModel, Field
 
-from pydantic import AfterValidator, BaseModel, Field
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone: give an IANA name, e.g. Europe/Berlin") from error
-    return name
+from driftgauge.settings.time_zone import TimeZone
 
 
 class IngestionSettings(BaseModel):
     """Predictions of models that other servers serve, taken from their logs."""
 
-    ingest_time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+    ingest_time_zone: TimeZone = Field(
         "UTC", description="Zone of times that state none, as an IANA name, e.g. `Europe/Berlin`."
     )
     ingest_seen_records: int = Field(

@@ -19,6 +19,7 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
+from driftgauge.settings.actions import ActionSettings
 from driftgauge.settings.compatibility import CompatibilitySettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
@@ -58,6 +59,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Prediction log": PredictionLogSettings,
     "Ingestion": IngestionSettings,
     "Kafka": KafkaSettings,
+    "Actions": ActionSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -95,6 +97,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    ActionSettings,
     KafkaSettings,
     IngestionSettings,
     PredictionLogSettings,
