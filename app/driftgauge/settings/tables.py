@@ -77,8 +77,10 @@ def _read(table: object, place: int, kinds: Mapping[str, type[T]], example: str,
     try:
         return kinds[kind].model_validate(table)
     except ValidationError as error:
-        found = dict.fromkeys(_sentence(problem, kinds[kind].model_fields, allowed) for problem in error.errors())
-        raise ValueError("; ".join(f"{label}: {text}" for text in found)) from error
+        keys, found = kinds[kind].model_fields, dict[object, str]()
+        for problem in error.errors():
+            found.setdefault(problem["loc"][:1], _sentence(problem, keys, allowed))
+        raise ValueError("; ".join(f"{label}: {text}" for text in found.values())) from error
 
 
 def _sentence(problem: Mapping[str, Any], keys: Mapping[str, object], allowed: Mapping[str, str]) -> str:
