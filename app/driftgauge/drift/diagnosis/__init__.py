@@ -1,0 +1,1 @@
+"""What is wrong, and its likely causes: pure functions of what the monitor knows."""

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from driftgauge.drift.diagnosis.actions import actions_for
+from driftgauge.drift.diagnosis.causes import CAUSE_KINDS, CauseKind
+
+from tests.drift.diagnosis.made import facts_of, made_baseline
+
+
+@pytest.mark.parametrize("kind", CAUSE_KINDS)
+def test_each_kind_of_cause_has_actions(kind: CauseKind) -> None:
+    assert actions_for(kind, facts_of(made_baseline()), ("temp",))
+
+
+def test_awkward_names_reach_the_server_as_they_are() -> None:
+    facts = facts_of(made_baseline(), model_name="m&n", server_url="https://models.example.org/")
+    looked = actions_for("unit_change", facts, ("température & pressure", "b"))[1]
+    curl, silent, address = shlex.split(looked.command)
+    assert (curl, silent, urlsplit(address).path) == ("curl", "-s", "/drift/status")
+    assert parse_qs(urlsplit(address).query) == {"model": ["m&n"], "feature": ["température & pressure,b"]}
+
+
+def test_a_rollback_is_offered_only_where_there_is_an_earlier_version() -> None:
+    facts = facts_of(made_baseline())
+    assert not any("rollback" in own.command for own in actions_for("concept_drift", facts, ()))
+    offered = actions_for("concept_drift", replace(facts, earlier_version="7"), ())
+    assert [shlex.split(own.command)[:6] for own in offered if "rollback" in own.command] == [
+        ["driftgauge", "models", "rollback", "model", "--version", "7"]
+    ]
