@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+Answer = tuple[int, bytes, Mapping[str, str]]
+"""Status, body and headers."""
+
 
 @dataclass(frozen=True)
 class Received:
@@ -19,6 +22,7 @@ class Received:
     path: str
     headers: Message
     body: bytes
+    method: str = "POST"
 
 
 class Receiver:
@@ -28,11 +32,16 @@ class Receiver:
         self.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         self.requests: list[Received] = []
         self._came = threading.Condition()
-        self._answer: tuple[int, bytes, Mapping[str, str]] = (200, b"ok", {})
+        self._answer: Answer = (200, b"ok", {})
+        self._answers: dict[str, Answer] = {}
 
     def answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Give this answer from now on."""
         self._answer = (status, body, headers or {})
+
+    def answer_at(self, path: str, status: int, body: bytes = b"") -> None:
+        """Give this answer to the requests for a path."""
+        self._answers[path] = (status, body, {})
 
     def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
         """Return the requests when there are at least so many; an error after some seconds."""
@@ -40,12 +49,12 @@ class Receiver:
             assert self._came.wait_for(lambda: len(self.requests) >= count, seconds), self.requests
             return list(self.requests)
 
-    def take(self, request: Received) -> tuple[int, bytes, Mapping[str, str]]:
+    def take(self, request: Received) -> Answer:
         """Keep a request, and return the answer."""
         with self._came:
             self.requests.append(request)
             self._came.notify_all()
-        return self._answer
+        return self._answers.get(request.path, self._answer)
 
 
 @contextlib.contextmanager
@@ -55,13 +64,16 @@ def receiver_of(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the name that the standard library asks for
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, content, headers = receiver.take(Received(self.path, self.headers, body))
+            status, content, headers = receiver.take(Received(self.path, self.headers, body, self.command))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
             with contextlib.suppress(OSError):  # a client need not read all of it
                 self.wfile.write(content)
+
+        def do_PUT(self) -> None:  # as above
+            self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:
             """Write no log."""

@@ -67,6 +67,13 @@ def test_a_header_that_is_no_signature_is_refused(header: str) -> None:
     assert not is_signed(header, SECRET, b"", 0.0)
 
 
+def test_a_body_may_have_another_type_and_another_method(receiver: Receiver) -> None:
+    form = "application/x-www-form-urlencoded"
+    post(Webhook(receiver.url, method="PUT", content_type=form), b"a=1", at=1.0)
+    (request,) = receiver.requests
+    assert (request.method, request.headers["content-type"], request.body) == ("PUT", form, b"a=1")
+
+
 def test_headers_of_the_settings_do_not_replace_our_own(receiver: Receiver) -> None:
     post(Webhook(receiver.url, {"idempotency-KEY": "other", "X-Own": "1"}), b"{}", at=1.0, key="k")
     (request,) = receiver.requests

@@ -1,4 +1,4 @@
-"""JSON that is posted to a URL: bounded, signed, without redirects, and with errors that say whether to try again.
+"""Bodies that are posted to a URL: bounded, signed, without redirects, with errors that say whether to try again.
 
 Secrets never stand in messages: an error names the scheme, the host and the port of the URL alone. Proxies in the
 environment are not used.
@@ -62,6 +62,9 @@ class Webhook:
     """Time that a request may take, from the connection to the end of the answer."""
     ca_file: Path | None = None
     """Authorities (PEM) that may have signed the certificate; None for those of the system."""
+    method: str = "POST"
+    content_type: str = "application/json"
+    """Of the bodies."""
 
     def __post_init__(self) -> None:
         check_url(self.url)
@@ -141,7 +144,7 @@ def _digest(secret: bytes, body: bytes, stamp: str) -> str:
 
 
 def post(webhook: Webhook, body: bytes, *, at: float, key: str | None = None) -> Answer:
-    """Post JSON and return the answer; WebhookFailed for anything but a status from 200 to 299.
+    """Post a body and return the answer; WebhookFailed for anything but a status from 200 to 299.
 
     `at` is the time of the signature, in seconds since 1970. `key` is sent as `Idempotency-Key`: the same one in every
     attempt, so that the receiver can leave out a repetition.
@@ -154,7 +157,7 @@ def post(webhook: Webhook, body: bytes, *, at: float, key: str | None = None) ->
 
 
 def _headers(webhook: Webhook, body: bytes, at: float, key: str | None) -> dict[str, str]:
-    own = {"Content-Type": "application/json", "User-Agent": "driftgauge", "Connection": "close"}
+    own = {"Content-Type": webhook.content_type, "User-Agent": "driftgauge", "Connection": "close"}
     if key is not None:
         own[KEY_HEADER] = key
     if webhook.secret is not None:
@@ -169,7 +172,7 @@ def _exchange(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> tupl
         with _ended_after(webhook.seconds, connection.sock) as is_late:
             if isinstance(connection.sock, ssl.SSLSocket):
                 connection.sock.do_handshake()
-            connection.request("POST", _target(parts), body, dict(headers))
+            connection.request(webhook.method, _target(parts), body, dict(headers))
             with connection.getresponse() as response:
                 content = response.read(MOST_ANSWER_BYTES)
             # A socket that is shut down looks like the end of an answer that states no length.
