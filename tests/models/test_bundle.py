@@ -32,6 +32,7 @@ from driftgauge.models.bundle import (
 )
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
+from driftgauge.models.importance_file import IMPORTANCES_FILE
 from driftgauge.models.model_file import load_model
 from driftgauge.models.predictor import batch_of
 from hypothesis import HealthCheck, given, settings
@@ -84,9 +85,10 @@ def test_a_bundle_reads_back_as_it_was_made(name: str, example_of: ExampleOf) ->
     assert again.baseline == example.bundle.baseline
     assert again.baseline.hash == example.bundle.baseline.hash
     assert again.held_out == example.bundle.held_out
+    assert again.importances == example.bundle.importances
     held_out = () if example.bundle.held_out is None else (HELD_OUT_FILE,)
     assert sorted(path.name for path in example.folder.iterdir()) == sorted(
-        (*FILES, CONSTRAINTS_FILE, LABELS_FILE, *held_out)
+        (*FILES, CONSTRAINTS_FILE, IMPORTANCES_FILE, LABELS_FILE, *held_out)
     )
 
 

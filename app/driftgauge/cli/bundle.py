@@ -21,6 +21,7 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.errors import TableError
+from driftgauge.models import importance_file
 from driftgauge.models.bundle import BASELINE_FILE, Bundle, read_baseline, read_info
 from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
 from driftgauge.models.describe import describe_bundle
@@ -112,8 +113,21 @@ class BundleOptions:
             MODEL,
         ),
     ] = ()
+    importances: Annotated[
+        bool,
+        Option(
+            "Leave out how much the model depends on each feature, which shuffles its values in up to 5,000 rows.",
+            group=OUTPUT,
+        ),
+    ] = True
 
-    def create(self, options: BaselineOptions, trusted_types: list[str], log: Callable[[str], None]) -> Bundle:
+    def create(
+        self,
+        options: BaselineOptions,
+        trusted_types: list[str],
+        log: Callable[[str], None],
+        progress: Callable[[str], None],
+    ) -> Bundle:
         """Create the bundle; BundleError, BaselineError or TableError for what is wrong."""
         from driftgauge.models.creation.create import create_bundle  # takes a second, which other commands save
 
@@ -134,7 +148,9 @@ class BundleOptions:
             classes=self.classes,
             onnx_outputs=meanings(self.onnx_output),
             trust_pickle=self.trust_pickle,
+            importances=self.importances,
             log=log,
+            progress=progress,
         )
 
     def _feature_names(self) -> list[str]:
@@ -155,12 +171,13 @@ def bundle_create(
     """Create a bundle from a fitted model and the table it was fitted on."""
     errors = console(stderr=True)
     lines: list[str] = []
-    with errors.status("reading the tables, predicting, building the baseline …"), trust_by_option():
+    status = errors.status("reading the tables, predicting, building the baseline …")
+    with status, trust_by_option():
         baseline = for_table(options, request.reference, kinds, about)
-        bundle = request.create(baseline, comma_list(trusted_types or ""), lines.append)
+        bundle = request.create(baseline, comma_list(trusted_types or ""), lines.append, status.update)
     for line in lines:
         errors.print(line, soft_wrap=True)
-    show_bundle(bundle.info, bundle.baseline, console())
+    show_bundle(bundle.info, bundle.baseline, console(), bundle.importances)
     errors.print(f"wrote {request.out}; serve it: driftgauge serve --bundle {request.out}", soft_wrap=True)
 
 
@@ -174,7 +191,8 @@ def bundle_show(
     if as_json:
         typer.echo(info.model_dump_json(indent=1))
     else:
-        show_bundle(info, read_baseline(folder / BASELINE_FILE), console())
+        found = importance_file.read(folder, [feature.name for feature in info.features])
+        show_bundle(info, read_baseline(folder / BASELINE_FILE), console(), found)
 
 
 @bundle_app.command("describe")

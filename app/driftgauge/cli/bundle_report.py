@@ -13,6 +13,7 @@ from rich.table import Table
 from driftgauge.about import NOTHING, About
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.drift.bin_names import number_name
+from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.numbers import short
@@ -24,6 +25,8 @@ from driftgauge.tables.table import index_columns
 
 LONGEST_NAME: Final = 24
 """Characters of a column's name before it is folded in a narrow terminal."""
+MOST_IMPORTANCES: Final = 10
+"""Features whose importance is named."""
 LAYOUTS: Final = (
     ("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "usual PSI", "tau"),
     ("column", "kind", "missing", "mean", "sd", "usual PSI", "tau"),
@@ -33,7 +36,7 @@ LAYOUTS: Final = (
 """Columns of the table, from a wide terminal to a narrow one: the first layout that fits is printed."""
 
 
-def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
+def show_bundle(info: BundleInfo, baseline: Baseline, console: Console, importances: Importances | None = None) -> None:
     """Print the model, its performance and its baseline."""
     facts = _facts()
     facts.add_row("model", f"{info.name} {info.version}, {info.task}")
@@ -46,6 +49,8 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
         facts.add_row("prediction time", _prediction_time(info.timing))
     if info.performance:
         facts.add_row("performance", _performance(info.performance))
+    if importances is not None:
+        facts.add_row("importances", _importances(importances))
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     _add_about(facts, info.about)
     console.print(facts)
@@ -61,6 +66,14 @@ def _format(spec: ModelSpec) -> str:
 def _performance(performance: Performance) -> str:
     measured = ", ".join(f"{name} {value:.4g}" for name, value in performance.metrics.items())
     return f"{measured} on {performance.rows:,} {'training' if performance.in_sample else 'held-out'} rows"
+
+
+def _importances(importances: Importances) -> str:
+    """Return the features that the model depends on most, and by what they were found."""
+    ranked = sorted(importances.shares.items(), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{name} {share:.0%}" for name, share in ranked[:MOST_IMPORTANCES])
+    more = ", …" if len(ranked) > MOST_IMPORTANCES else ""
+    return f"{shown}{more} (by {importances.method}, {importances.metric.replace('_', ' ')})"
 
 
 def _input(info: BundleInfo) -> str:

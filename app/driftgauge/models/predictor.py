@@ -45,6 +45,11 @@ class Batch:
         """Return some of the rows."""
         return Batch(self.cells[rows], {index: texts[rows] for index, texts in self.texts.items()})
 
+    def rows(self, chosen: IntArray) -> Batch:
+        """Return the rows at some places, in their order."""
+        places = chosen.tolist()
+        return Batch(self.cells[chosen], {i: [texts[place] for place in places] for i, texts in self.texts.items()})
+
 
 @dataclass(frozen=True)
 class Predictions:

@@ -29,6 +29,7 @@ from driftgauge.models.bundle import (
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.create import create_bundle
+from driftgauge.models.importance_file import IMPORTANCES_FILE
 from driftgauge.models.predictor import Predictor, batch_of, check_samples
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
@@ -911,7 +912,7 @@ def test_overwriting_replaces_the_bundle_and_a_failure_keeps_the_old_one(tmp_pat
     assert load_bundle(tmp_path / "b").info.version == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(
-        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE, CONSTRAINTS_FILE]
+        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE, CONSTRAINTS_FILE, IMPORTANCES_FILE]
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Baseline, joined, varying_as
 from driftgauge.drift.reference.columns import Categories, Table
@@ -19,6 +20,7 @@ from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, 
 from driftgauge.models.creation.column_types import feature_cells
 from driftgauge.models.creation.foreign import refuse_wrong_classes
 from driftgauge.models.creation.held_out import Scored, held_out
+from driftgauge.models.creation.importances import Progress, Shuffled
 from driftgauge.models.creation.probe import Probe
 from driftgauge.models.creation.sample_rows import measure_timing, shared_samples, synthetic_samples
 from driftgauge.models.performance import measure_performance
@@ -51,6 +53,8 @@ class BundleBuilder:
     baseline: Baseline
     options: BaselineOptions
     share_samples: bool = False
+    progress: Progress | None = None
+    """Called while importances are measured; None to measure none."""
 
     def build(self, rows: Rows, *, in_sample: bool, fitted: Rows | None) -> Bundle:
         """Return the bundle with the scores of a table's rows.
@@ -78,7 +82,13 @@ class BundleBuilder:
             model=model,
             baseline=joined(self.baseline, scored, in_sample=in_sample),
             held_out=None if in_sample else self._held_out(info, rows.table, answers),
+            importances=self._importances(info, predictor, rows),
         )
+
+    def _importances(self, info: BundleInfo, predictor: Predictor, rows: Rows) -> Importances | None:
+        if self.progress is None:
+            return None
+        return Shuffled(info, predictor, rows.batch, progress=self.progress).importances(rows.table)
 
     def _held_out(self, info: BundleInfo, table: pa.Table, answers: Predictions) -> HeldOut | None:
         scored = Scored(table, answers.labels, answers.scores, answers.columns)

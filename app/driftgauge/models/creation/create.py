@@ -56,7 +56,9 @@ def create_bundle(
     classes: Sequence[str] = (),
     onnx_outputs: Mapping[str, str] | None = None,
     trust_pickle: bool = False,
+    importances: bool = True,
     log: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Create a bundle folder from a fitted model and the table it was fitted on.
 
@@ -80,7 +82,10 @@ def create_bundle(
       default the sorted values of the target.
     - `onnx_outputs`: what an ONNX model's outputs are, where that is ambiguous: label, probabilities or value.
     - `trust_pickle`: load a model of MLflow, although it may run any code.
+    - `importances`: measure how much the model depends on each feature, by shuffling the feature's values in up to
+      5,000 rows of the evaluation table, or of the reference without one.
     - `log`: called with one line for the features, one for the other columns, and one for each warning.
+    - `progress`: called with what is being done, where it may take a while.
 
     Raises BundleError, BaselineError or TableError, all of them DriftgaugeError.
 
@@ -106,7 +111,10 @@ def create_bundle(
     names = table.feature_names(features)
     info, baseline, constraints, sample = _described(table, names, name, version, log)
     foreign = loaded if isinstance(loaded, ForeignModel) else None
-    builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
+    measured = progress if importances else None
+    builder = BundleBuilder(
+        info, foreign.model if foreign else loaded, baseline, table.options, share_samples, measured
+    )
     bundle = replace(_built(builder, table, evaluation, names), constraints=constraints, sample=sample)
     return write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
 

@@ -16,10 +16,11 @@ import skops.io
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
-from driftgauge.models import constraints_file, held_out_file, outlier_file, sample_file
+from driftgauge.models import constraints_file, held_out_file, importance_file, outlier_file, sample_file
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
+from driftgauge.models.importance_file import IMPORTANCES_FILE
 from driftgauge.models.model_file import OWN_CODE, UntrustedTypes, refuse_unimportable
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.models.sample_file import SAMPLE_FILE
@@ -63,6 +64,8 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             (draft / bundles.LABELS_FILE).write_text(dumps(bundle.labels), encoding="utf-8")
         if bundle.held_out is not None:
             (draft / HELD_OUT_FILE).write_text(held_out_file.dumps(bundle.held_out), encoding="utf-8")
+        if bundle.importances is not None:
+            (draft / IMPORTANCES_FILE).write_text(importance_file.dumps(bundle.importances), encoding="utf-8")
         if bundle.constraints is not None:
             (draft / CONSTRAINTS_FILE).write_text(constraints_file.dumps(bundle.constraints), encoding="utf-8")
         if bundle.sample is not None:
