@@ -33,7 +33,7 @@ PACKAGES: Final[dict[str, str]] = {
     "ingestion": "common errors drift metrics.series predictions state monitor",
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
-    "actions": "errors settings",
+    "actions": "common errors settings",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
     "edges.formats": "common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",

@@ -202,6 +202,7 @@ OPTIONS: list[tuple[str, str, object]] = [
         (UrlAction(name="retrain", kind="url", alerts=("A",), url="https://jobs.example.com", dry_run=False),),
     ),
     ("actions_history_rows", "500", 500),
+    ("allow_commands", "/usr/bin/a,/usr/bin/b", (Path("/usr/bin/a"), Path("/usr/bin/b"))),
 ]
 WRONG: list[tuple[str, str]] = [
     ("reference", "yesterday"),

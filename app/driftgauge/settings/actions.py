@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from driftgauge.common.quoting import shortened
+from driftgauge.settings.action_confirmation import CONFIRM_VALUES, ConfirmFields
+from driftgauge.settings.action_kinds import KIND_VALUES, CommandFields, SwitchFields, UrlFields
 from driftgauge.settings.tables import NamedTable, read_tables
 from driftgauge.settings.time_zone import TimeZone
+from driftgauge.settings.values import Folders
 
 MOST_ACTIONS: Final = 100
 EXAMPLE: Final = '[{"name": "retrain", "kind": "url", "alerts": ["ModelPerformanceDegraded"], "url": "https://jobs.example.com/run"}]'
@@ -20,7 +24,7 @@ Severity = Literal["critical", "warning", "info"]
 Texts = tuple[str, ...]
 
 
-class ActionTable(NamedTable):
+class ActionTable(ConfirmFields, NamedTable):
     """What every action has: its name, the alerts that lead to it, and its guards."""
 
     alerts: Texts = Field(min_length=1, description="Names of the alerts that lead to it.")
@@ -62,20 +66,19 @@ class ActionTable(NamedTable):
         return value
 
 
-class UrlAction(ActionTable):
+class UrlAction(UrlFields, ActionTable):
     """Calls a URL."""
 
     kind: Literal["url"]
-    url: str = Field(min_length=1, description="Address that is called.")
 
 
-class SwitchAction(ActionTable):
+class SwitchAction(SwitchFields, ActionTable):
     """Switches to another version of the model."""
 
     kind: Literal["switch"]
 
 
-class CommandAction(ActionTable):
+class CommandAction(CommandFields, ActionTable):
     """Runs a command."""
 
     kind: Literal["command"]
@@ -94,7 +97,8 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "for_seconds": "a number, at least 0",
     "most_a_day": "a whole number from 1 to 1,000",
     "most_attempts": "a whole number from 1 to 20",
-    "url": "an address, e.g. https://jobs.example.com/run",
+    **KIND_VALUES,
+    **CONFIRM_VALUES,
 }
 """What a key accepts, in words; other keys accept text."""
 
@@ -139,6 +143,20 @@ class ActionSettings(BaseModel):
         le=1_000_000,
         description="Decisions on actions that are kept; the oldest finished ones are dropped.",
     )
+    allow_commands: Folders = Field(
+        (),
+        description="Absolute paths of the programs that actions of kind `command` may run. Default: none.",
+    )
+
+    @model_validator(mode="after")
+    def _commands_are_allowed(self) -> Self:
+        for action in self.actions:
+            if isinstance(action, CommandAction) and Path(action.command[0]) not in self.allow_commands:
+                raise ValueError(
+                    f"actions: {action.name}: command: allow_commands does not name {action.command[0]}: add it there "
+                    "if this server may run it"
+                )
+        return self
 
 
 def as_json(action: ActionTable) -> dict[str, Any]:
