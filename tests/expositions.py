@@ -74,7 +74,7 @@ WORKERS = (
 CALLERS = (50.0, 8.0, 0.25)
 """Limits of callers, in the order of `CALLER_LIMITS`."""
 
-OURS = ("model_", "http_", "prediction_log_", "process_")
+OURS = ("model_", "http_", "prediction_log_", "process_", "server_")
 
 LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9, 1.0)
 """Numbers of the prediction log, in the order of `LOG_GAUGES`."""
@@ -97,7 +97,7 @@ class Exposition:
     ) -> None:
         counters = server or counters_of(SERVER)
         available = {(own.model_name, own.model_version): True for own in monitors}
-        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available)
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5))
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (
@@ -154,7 +154,7 @@ def facts_of(
         evaluation_seconds=0.25,
         healthy=healthy,
         persistent=persistent,
-        limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
+        limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0, latency_rise=(0.5, 1.0)),
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0, outcomes={"click": CLICKS}),
         clients={"shop": 0.75, "batch": 0.25},
         ingest=IngestFacts(

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from driftgauge.alerting.alerts import alert_names, alert_rules
 from driftgauge.alerting.alerts.server import LIMITED_HOLD
+from driftgauge.alerting.efficiency import PAST_P95, past_latency_rules
 from driftgauge.alerting.options import PRESETS, MonitoringOptions
 from driftgauge.alerting.render import write
+from driftgauge.alerting.rules import recording_rules
 from driftgauge.alerting.runbook_values import default_settings
 from driftgauge.alerting.runbooks import Runbooks, read_runbooks, runbooks, sources
 from driftgauge.drift.evidence.detector import CLEARED
@@ -57,9 +59,15 @@ def test_a_page_is_short(alert: str) -> None:
     assert 25 <= len(PAGES.page(alert).splitlines()) <= 50
 
 
+RECORDED = [rule["record"] for group in recording_rules(MonitoringOptions())["groups"] for rule in group["rules"]]
+
+
 @each_page
 def test_every_metric_of_a_page_exists(alert: str) -> None:
-    named = set(re.findall(r"\b(?:model|http)_[a-z_]+\b", PAGES.page(alert)))
+    page = PAGES.page(alert)
+    for record in RECORDED:
+        page = page.replace(record, "")
+    named = set(re.findall(r"\b(?:model|http)_[a-z_]+\b", page))
     words = {Reason.MODEL_FAILED.value, Reason.MODEL_UNUSABLE.value}  # events of the log
     assert named - words - label_names() <= sample_names()
 
@@ -137,6 +145,7 @@ STATED: dict[str, set[str]] = {
     "DriftgaugeErrorBudgetBurn": {"1"},
     "DriftgaugeLatencyHigh": {"95", "5", "10", "100", "1", "0.5", "2.5"},
     "DriftgaugeDown": {"0"},
+    "ModelLatencyRegressed": {"95", "5", "7", "0.5", "50", "1"},
     "ModelFeatureDrift": {"1", "1,000", "1.8"},
     "ModelInsufficientData": {"10"},
     "ModelMissingValues": {"1"},
@@ -172,6 +181,9 @@ def test_the_numbers_that_pages_state_are_those_of_the_program() -> None:
         assert re.search(r"\b5\sminutes", PAGES.page(name))
     latency = PAGES.page("DriftgaugeLatencyHigh")
     assert all("histogram_quantile(0.95," in rule["expr"] for rule in rules_of("DriftgaugeLatencyHigh"))
+    assert PAST_P95.endswith("7d_median")
+    assert "[7d] offset 1h" in dict(past_latency_rules())[PAST_P95]
+    assert re.search(r"above its median of the last 7 days", PAGES.page("ModelLatencyRegressed"))
     assert [batch_size(rows) for rows in (9, 10, 99, 100)] == ["small", "medium", "medium", "large"]
     assert re.search(r"small\s< 10, medium < 100, large", latency)
     assert f"clears when it falls {-math.log10(CLEARED):.0f} below" in PAGES.page("ModelFeatureDrift")

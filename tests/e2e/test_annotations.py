@@ -41,6 +41,13 @@ model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="+Inf
 model_prediction_latency_seconds_count{MODEL,batch_size_bucket="small"} RISING
 model_prediction_latency_threshold_seconds{MODEL,severity="warning"} 0.5
 model_prediction_latency_threshold_seconds{MODEL,severity="critical"} 1
+model_prediction_latency_rise_threshold_ratio{MODEL,severity="warning"} 0.5
+model_prediction_latency_rise_threshold_ratio{MODEL,severity="critical"} 1
+model_size:model_prediction_latency_rise:ratio5m{MODEL,batch_size_bucket="small"} 1.5
+model_size:model_prediction_latency_seconds:p95_5m{MODEL,batch_size_bucket="small"} 2.5
+model_size:model_prediction_latency_seconds:p95_7d_high{MODEL,batch_size_bucket="small"} 1.5
+model_size:model_prediction_latency_seconds:mean5m{MODEL,batch_size_bucket="small"} 2
+model_size:model_prediction_latency_seconds:mean7d_median{MODEL,batch_size_bucket="small"} 1
 model_feature_drift_severity{MODEL,feature_name="temp"} 3
 model_feature_drift_since_timestamp_seconds{MODEL,feature_name="temp"} 1767225600
 model_feature_moved_ratio{MODEL,feature_name="temp",rows="above the reference's largest value"} 0.9448
@@ -110,6 +117,8 @@ DriftgaugeErrorBudgetBurn: Predictions fail faster than the error budget allows.
     driftgauge failed in the last #, more than # × what the error budget allows. The last # exceed it too.
 DriftgaugeLatencyHigh: Predictions are slow. The 95th percentile of latency is #s for small requests to delay 1,
     above the limit for LEVEL.
+ModelLatencyRegressed: Predictions are slower than they used to be. The 95th percentile of latency of small requests
+    to delay 1 is 150% above its median of the last # days.
 DriftgaugeConnectionsRefused: A server refuses clients because all its connections are in use. 127.0.0.1:# of
     driftgauge refused or closed about # connections in the last 5m (too_many_connections), because it has reached
     its maximum.

@@ -152,9 +152,13 @@ def test_each_monitor_lists_its_own_worst_features() -> None:
     }
 
 
-STATED_WITHOUT = {"model_available", "model_prediction_latency_threshold_seconds", "model_state_persistent"} | {
-    gauge.name for gauge in MONITOR_GAUGES if gauge.name.startswith(("model_live", "model_release", "model_shadow"))
-}
+STATED_WITHOUT = {
+    "model_available",
+    "model_prediction_latency_threshold_seconds",
+    "model_prediction_latency_rise_threshold_ratio",
+    "model_state_persistent",
+    "server_price_per_second",
+} | {gauge.name for gauge in MONITOR_GAUGES if gauge.name.startswith(("model_live", "model_release", "model_shadow"))}
 
 
 def _switched_off(facts: MonitorFacts) -> MonitorFacts:

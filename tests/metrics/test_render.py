@@ -31,6 +31,7 @@ from driftgauge.metrics.server_series import (
     HTTP_DURATION,
     HTTP_REQUESTS,
     LOG_GAUGES,
+    PRICE,
     PROCESS,
     REQUESTS_DENIED,
     REQUESTS_LIMITED,
@@ -214,6 +215,7 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         CONNECTIONS_REFUSED.name.removesuffix("_total"),
         REQUESTS_DENIED.name.removesuffix("_total"),
         ERROR_BUDGET,
+        PRICE.name,
         REQUESTS_LIMITED.name.removesuffix("_total"),
         *(limit.name for limit in CALLER_LIMITS),
         *(gauge.name for gauge in LOG_GAUGES),
@@ -226,6 +228,11 @@ def test_a_caller_without_limits_has_no_series_of_them() -> None:
     text = render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
     assert "http_caller" not in text
     assert "http_caller_concurrent_requests_limit 8" in Exposition(TEXT, []).text
+
+
+def test_the_price_of_the_server_is_listed_with_its_currency_if_it_is_known() -> None:
+    assert 'server_price_per_second{currency="EUR"} 0.5' in Exposition(TEXT, []).text
+    assert "server_price" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
 
 
 @pytest.mark.parametrize("accept", FORMATS)

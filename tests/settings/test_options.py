@@ -135,6 +135,10 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("latency_threshold_critical_seconds", "2", 2.0),
     ("error_budget_ratio", "0.01", 0.01),
     ("evaluation_stale_seconds", "30", 30.0),
+    ("price_per_hour", "0.25", 0.25),
+    ("price_currency", "EUR", "EUR"),
+    ("latency_rise_threshold_warning_ratio", "0.25", 0.25),
+    ("latency_rise_threshold_critical_ratio", "3", 3.0),
     ("statistic", "KS", "ks"),
     ("statistic_thresholds", "ks=0.15:0.3, JS=0.1:0.2", {"ks": (0.15, 0.3), "js": (0.1, 0.2)}),
     ("drift_share", "0.5", 0.5),
@@ -328,6 +332,10 @@ WRONG: list[tuple[str, str]] = [
     ("latency_threshold_warning_seconds", "0"),
     ("error_budget_ratio", "1"),
     ("evaluation_stale_seconds", "0"),
+    ("price_per_hour", "0"),
+    ("price_per_hour", "inf"),
+    ("price_currency", "euro"),
+    ("latency_rise_threshold_warning_ratio", "0"),
     ("statistic", "anova"),
     ("statistic_thresholds", "ks"),
     ("statistic_thresholds", "ks=0.3:0.1"),
@@ -610,6 +618,11 @@ def test_a_time_window_that_is_none_says_what_to_write() -> None:
 def test_the_critical_increase_of_a_release_is_not_below_the_warning() -> None:
     with pytest.raises(SettingsError, match=r"release_threshold_critical_ratio must not be below"):
         load({"release_threshold_critical_ratio": "0.4"})
+
+
+def test_the_critical_rise_of_latency_is_not_below_the_warning() -> None:
+    with pytest.raises(SettingsError, match=r"latency_rise_threshold_critical_ratio must not be below"):
+        load({"latency_rise_threshold_warning_ratio": 2})
 
 
 @pytest.mark.parametrize(("name", "text"), WRONG)

@@ -10,6 +10,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from driftgauge.alerting.drift_details import drift_details
+from driftgauge.alerting.efficiency import (
+    PAST_INTERVAL,
+    PRESENT_INTERVAL,
+    cost_rules,
+    latency_rules,
+    past_latency_rules,
+    throughput_rules,
+)
 from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.scope import Scope
 from driftgauge.drift.bins import MISSING
@@ -42,6 +50,10 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
     groups = [
         _group("driftgauge-requests", None, _requests(scope)),
         _group("driftgauge-reference", None, _reference(scope)),
+        _group("driftgauge-throughput", None, throughput_rules(scope)),
+        _group("driftgauge-latency-past", PAST_INTERVAL, past_latency_rules()),
+        _group("driftgauge-latency", PRESENT_INTERVAL, latency_rules(scope)),
+        _group("driftgauge-cost", PRESENT_INTERVAL, cost_rules(scope)),
         {"name": "driftgauge-drift-details", "rules": _details(options)},
     ]
     for window in options.replica_windows:

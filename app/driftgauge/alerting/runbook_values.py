@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from driftgauge.alerting.alerts.efficiency import HOLDS, MEAN_RISE
 from driftgauge.alerting.alerts.quality import RANGE
-from driftgauge.alerting.alerts.server import BURN_RATES, LATENCY_REQUESTS, down_hold
+from driftgauge.alerting.alerts.server import BURN_RATES, down_hold
 from driftgauge.alerting.alerts.watcher import insufficient_hold
-from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.efficiency import LATENCY_REQUESTS, PAST_MINUTES, USUAL_HIGH
+from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.drift.reference.dependence import HIGH_TAU
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, REPORTED_ROWS
 from driftgauge.drift.verdict.wording import ago_in_words
@@ -89,6 +91,10 @@ def _rules(options: MonitoringOptions) -> dict[str, str]:
         "down_hold": down_hold(options),
         "insufficient_hold": insufficient_hold(options),
         "latency_requests": _text(LATENCY_REQUESTS),
+        "latency_rise_hold": duration(HOLDS * milliseconds(options.hold)),
+        "latency_past_hours": _text(PAST_MINUTES / 60),
+        "latency_usual_percent": _text(round(100 * USUAL_HIGH)),
+        "latency_mean_percent": _text(round(100 * (MEAN_RISE - 1))),
     }
 
 

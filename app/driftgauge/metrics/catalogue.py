@@ -8,7 +8,7 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES, QualityGauge
 from driftgauge.metrics.series import AVAILABLE, BINS, INFO, MODEL_LABELS, REFERENCE_RATIO, Declared, monitor_series
-from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, LOG_GAUGES, PROCESS, server_series
+from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, LOG_GAUGES, PRICE, PROCESS, server_series
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:
@@ -20,6 +20,6 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)
-        for spec in (*server_series(()), *PROCESS, BUDGET, *CALLER_LIMITS, *LOG_GAUGES)
+        for spec in (*server_series(()), *PROCESS, BUDGET, PRICE, *CALLER_LIMITS, *LOG_GAUGES)
     ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

@@ -33,6 +33,8 @@ class Limits:
     evaluation_age_seconds: float
     outlier_ratio: float = math.nan
     """Share of outliers; NaN where they are not watched."""
+    latency_rise: tuple[float, float] = (math.nan, math.nan)
+    """Rise of latency over its own past, for warning and critical."""
 
 
 @dataclass(frozen=True)
@@ -212,3 +214,5 @@ class ServerFacts:
     """Size and limits of the prediction log, in the order of `LOG_GAUGES`; None where they are not known."""
     available: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     """Whether each model, by name and version, could be loaded; empty where there is only one."""
+    price: tuple[str, float] | None = None
+    """Currency and price of a second of the server; None if it is not known."""

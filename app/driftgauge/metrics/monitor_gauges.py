@@ -157,6 +157,13 @@ MONITOR_GAUGES: Final = (
         of_monitoring=False,
     ),
     MonitorGauge(
+        "model_prediction_latency_rise_threshold_ratio",
+        "Increase of the 95th percentile of the prediction latency over its past that raises an alert: 0.5 is 50 %.",
+        ("severity",),
+        lambda facts: np.array(facts.limits.latency_rise),
+        of_monitoring=False,
+    ),
+    MonitorGauge(
         "model_state_persistent",
         "1 if windows and counters are kept in files, 0 if a restart of this worker would lose them.",
         (),

@@ -52,7 +52,7 @@ from driftgauge.metrics.series import (
     CounterSpec,
     Declared,
 )
-from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, CPU, LOG_GAUGES, PROCESS, SLOT
+from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, CPU, LOG_GAUGES, PRICE, PROCESS, SLOT
 from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
 
 Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge | QualityGauge
@@ -214,6 +214,9 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     for spec in server.series:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
+    if server.price is not None:
+        currency, price = server.price
+        yield from _family(PRICE, openmetrics, [[sample(PRICE.name, labelled({"currency": currency}), price)]])
     listed = [
         sample(AVAILABLE.name, labelled(dict(zip(MODEL_LABELS, model, strict=True))), float(own))
         for model, own in server.available.items()

@@ -102,6 +102,12 @@ ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(
     ERROR_BUDGET, "gauge", "Share of prediction requests that may fail because of the server: the error budget."
 )
+PRICE: Final = Declared(
+    "server_price_per_second",
+    "gauge",
+    "Price of the server each second, by currency: `price_per_hour` / 3600. Absent without this setting.",
+    ("currency",),
+)
 CALLER_LIMITS: Final = (
     Declared(
         "http_caller_requests_per_second_limit",

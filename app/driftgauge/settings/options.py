@@ -21,6 +21,7 @@ from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.actions import ActionSettings
 from driftgauge.settings.compatibility import CompatibilitySettings
+from driftgauge.settings.efficiency import EfficiencySettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.ingestion import IngestionSettings
@@ -49,6 +50,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Releases": ReleaseSettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
+    "Efficiency": EfficiencySettings,
     "Statistic": StatisticSettings,
     "Whole rows": MultivariateSettings,
     "Outliers": OutlierSettings,
@@ -68,6 +70,7 @@ PER_MODEL: Final = frozenset(
     {
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
+        *EfficiencySettings.model_fields,
         *StatisticSettings.model_fields,
         *MultivariateSettings.model_fields,
         *OutlierSettings.model_fields,
@@ -79,7 +82,7 @@ PER_MODEL: Final = frozenset(
         *("trusted_types", "model_threads", "max_rows", "max_batch_rows", "max_queued_requests", "max_queued_rows"),
     }
     - {
-        "error_budget_ratio",
+        *("error_budget_ratio", "price_per_hour", "price_currency"),
         *("ingest_max_body_bytes", "ingest_max_inflated_bytes", "ingest_max_pending_requests"),
     }
 )
@@ -108,6 +111,7 @@ class Settings(
     OutlierSettings,
     MultivariateSettings,
     StatisticSettings,
+    EfficiencySettings,
     ThresholdSettings,
     MonitoringSettings,
     ReleaseSettings,

@@ -17,7 +17,7 @@ from driftgauge.metrics.server_series import (
 )
 
 from tests.examples import Example, quiet
-from tests.served import IN_MEMORY
+from tests.served import IN_MEMORY, served
 
 
 @pytest.fixture
@@ -83,3 +83,10 @@ def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(bina
     with pytest.raises(Refused, match="monitoring_enabled=true") as caught:
         _ = off.model().evaluations
     assert caught.value.reason is Reason.MONITORING_DISABLED
+
+
+def test_metrics_have_the_price_of_a_second_where_an_hour_has_one(tolerant: Example) -> None:
+    with served(tolerant, price_per_hour=0.9, price_currency="EUR") as running:
+        assert running.metric("server_price_per_second", currency="EUR") == pytest.approx(0.00025)
+    with served(tolerant) as running:
+        assert "server_price_per_second" not in {name for name, _ in running.metrics()}

@@ -13,6 +13,7 @@ from driftgauge.alerting.alerts.alert import Alert, rule
 from driftgauge.alerting.alerts.classic import classic_alerts
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
+from driftgauge.alerting.alerts.efficiency import efficiency_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.ingestion import ingestion_alerts
 from driftgauge.alerting.alerts.outliers import outlier_alerts
@@ -49,6 +50,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),
         "driftgauge-releases": release_alerts(options),
+        "driftgauge-efficiency": efficiency_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
         **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},
     }

@@ -7,6 +7,7 @@ from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.templates import MODEL, up
+from driftgauge.alerting.efficiency import LATENCY_REQUESTS
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.rules import ERROR_RATIO
 from driftgauge.alerting.scope import Scope
@@ -24,8 +25,6 @@ BURN_RATES: Final = (
 The long window makes sure, the short one ends the alert soon: chapter 5 of the Site Reliability Workbook, for a budget
 of 30 days.
 """
-LATENCY_REQUESTS: Final = 20
-"""Fewest requests of which a 95th percentile is judged."""
 DOWN_HOLD: Final = "1m"
 """Time that a server does not answer before an alert, if scrapes allow it."""
 LIMITED_HOLD: Final = "15m"

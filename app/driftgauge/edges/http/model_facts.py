@@ -17,11 +17,15 @@ def exposed_of(settings: Settings) -> Exposed:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return the thresholds of latency, of an evaluation's age and of outliers."""
+    """Return the thresholds of latency and its rise, of an evaluation's age and of outliers."""
     return Limits(
         latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
         evaluation_age_seconds=settings.evaluation_stale_seconds,
         outlier_ratio=settings.outlier_threshold_ratio,
+        latency_rise=(
+            settings.latency_rise_threshold_warning_ratio,
+            settings.latency_rise_threshold_critical_ratio,
+        ),
     )
 
 

@@ -241,7 +241,16 @@ class Monitoring:
         loaded = {(own.model_name, own.model_version): True for own in self.models.all_live}
         available = {**loaded, **{(name, ""): False for name in self.unusable}}
         listed = available if self.has_several else {}
-        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, _gauges(log), listed)
+        return ServerFacts(
+            self.service.series,
+            sum_totals(members),
+            budget,
+            workers,
+            callers,
+            _gauges(log),
+            listed,
+            _price(self.settings),
+        )
 
     def service_problems(self) -> list[str]:
         """Return a sentence for each problem with what is the service's own."""
@@ -264,6 +273,12 @@ class Monitoring:
         return Exposed(
             self.settings.metrics_bin_rows, self.settings.metrics_top_features, self.settings.exposed_windows
         )
+
+
+def _price(settings: Settings) -> tuple[str, float] | None:
+    """Return the currency and the price of a second of the server; None if it is not known."""
+    hour = settings.price_per_hour
+    return None if hour is None else (settings.price_currency, hour / 3_600)
 
 
 def _gauges(log: LogFacts | None) -> Sequence[float | None]:
