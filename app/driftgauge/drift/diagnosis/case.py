@@ -140,6 +140,12 @@ class Case:
             self._onsets[i] = onset(self.rows.codes[:, i], self.expected(i)[:bins])
         return self._onsets[i]
 
+    def tau(self, i: int) -> float:
+        """Return how many rows of a column carry the information of one independent row."""
+        live = self.facts.report.evidence.live
+        known = max(1.0, float(self.baseline.tau[i]))
+        return known if live is None or not live.is_measured else max(known, float(live.tau[i]))
+
     def since(self, i: int) -> float | None:
         """Return when a column's change began, as far as the rows and the evidence tell."""
         significant = self.facts.report.verdicts[i].since

@@ -9,13 +9,7 @@ from typing import Literal
 from driftgauge.drift.diagnosis.case import Case
 from driftgauge.drift.diagnosis.causes import Cause
 from driftgauge.drift.diagnosis.facts import Facts
-from driftgauge.drift.diagnosis.generic import (
-    column_drift,
-    constraint_violations,
-    of_system,
-    performance_drop,
-    score_drift,
-)
+from driftgauge.drift.diagnosis.ranking import ranked_causes
 from driftgauge.drift.diagnosis.steps import Step, steps_of
 
 State = Literal["nothing_wrong", "wrong", "cannot_tell"]
@@ -50,7 +44,7 @@ def diagnose(facts: Facts) -> Diagnosis:
     case = Case(facts)
     steps = steps_of(case)
     wrong = [step for step in steps if step.status == "wrong"]
-    causes = tuple(sorted(_causes(case), key=lambda own: -own.score)) if wrong else ()
+    causes = ranked_causes(case) if wrong else ()
     known = [step for step in steps[:3] if step.status == "fine"]
     state: State = "wrong" if wrong else "nothing_wrong" if known else "cannot_tell"
     return Diagnosis(
@@ -62,15 +56,6 @@ def diagnose(facts: Facts) -> Diagnosis:
         steps=steps,
         notes=tuple(_notes(case)),
     )
-
-
-def _causes(case: Case) -> Iterator[Cause]:
-    yield from (column_drift(case, i) for i in case.moved_features)
-    if case.moved_outputs and not case.moved_features:
-        yield score_drift(case, case.moved_outputs)
-    yield from constraint_violations(case)
-    yield from performance_drop(case)
-    yield from of_system(case)
 
 
 def _summary(state: State, causes: Sequence[Cause], steps: Sequence[Step]) -> str:

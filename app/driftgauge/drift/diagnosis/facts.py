@@ -67,8 +67,8 @@ class Facts:
     """On matured cohorts; None without ground truth."""
     score_threshold: float = 0.5
     """The score from which a binary model answers its positive class."""
-    is_classifier: bool = True
-    """Whether scores are probabilities."""
+    is_binary: bool = True
+    """Whether scores are the probabilities of a positive class."""
     positive_rate: float | None = None
     """Share of the positive class in the reference, of a binary model; None where it is not known."""
     importances: Importances | None = None

@@ -1,0 +1,100 @@
+"""How well live values look like the reference's after a change that only a part of the rows may have.
+
+With the distribution F of the reference and G of its changed values, a part π of the rows is changed and the live
+distribution is (1 − π)·F + π·G. π is fitted by least squares; what is left is measured by the largest distance of the
+two distribution functions, as Kolmogorov and Smirnov do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray
+
+MOST_VALUES: Final = 4_000
+"""Live values that are looked at, the newest."""
+CHANCE: Final = 1.63
+"""The Kolmogorov-Smirnov distance of √rows times this is chance in all but 1 % of cases."""
+SLACK: Final = 0.025
+"""Largest distance beside chance: 512 quantiles stand for the reference, and units are rounded."""
+LEAST_SHARE: Final = 0.1
+"""Share of changed rows below which a change is not told from others."""
+LEAST_EXPLAINED: Final = 0.7
+"""Part of the distance from the reference that a change has to explain."""
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a change explains live values."""
+
+    share: float
+    """Share of changed rows, π."""
+    misfit: float
+    """Distance of the live values from the mixture."""
+    before: float
+    """Their distance from the reference."""
+    rows: float
+    """Independent values behind it."""
+
+    @property
+    def explained(self) -> float:
+        """The part of the distance that the change explains, from 0 to 1."""
+        return max(0.0, 1.0 - self.misfit / self.before) if self.before > 0.0 else 0.0
+
+    @property
+    def chance(self) -> float:
+        """The distance that chance alone leaves."""
+        return CHANCE / math.sqrt(max(1.0, self.rows))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the change explains the live values up to chance."""
+        small = self.misfit <= self.chance + SLACK
+        return small and self.share >= LEAST_SHARE and self.explained >= LEAST_EXPLAINED
+
+
+@dataclass(frozen=True, eq=False)
+class LiveValues:
+    """Live values of a column beside the reference's, to fit changes to."""
+
+    values: FloatArray
+    """Finite, the newest last."""
+    reference: FloatArray
+    """Values that stand for equal parts of the reference."""
+    tau: float = 1.0
+    """Rows that carry the information of one independent row."""
+
+    @cached_property
+    def live(self) -> FloatArray:
+        """The newest values, sorted."""
+        return np.sort(self.values[-MOST_VALUES:])
+
+    @cached_property
+    def _sorted_reference(self) -> FloatArray:
+        return np.sort(self.reference)
+
+    def fit(self, changed: FloatArray) -> Fit:
+        """Return how well a part of the rows has the distribution of `changed`."""
+        rows = len(self.live) / max(1.0, self.tau)
+        points = np.unique(np.concatenate([self.live, self._sorted_reference, changed]))
+        points = points + _ROUNDING * np.abs(points)
+        now, was, other = (_share_up_to(own, points) for own in (self.live, self._sorted_reference, np.sort(changed)))
+        moved, away = now - was, other - was
+        size = float(away @ away)
+        share = min(1.0, max(0.0, float(moved @ away) / size)) if size > 0.0 else 0.0
+        return Fit(share, float(np.abs(moved - share * away).max()), float(np.abs(moved).max()), rows)
+
+    def fit_of(self, change: Callable[[FloatArray], FloatArray]) -> Fit:
+        """Return how well a part of the rows is changed by a function of values."""
+        return self.fit(change(self._sorted_reference))
+
+
+def _share_up_to(values: FloatArray, points: FloatArray) -> FloatArray:
+    return np.searchsorted(values, points, side="right") / max(1, len(values))

@@ -1,0 +1,74 @@
+"""The causes of a case, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from driftgauge.drift.diagnosis.answers import concept_drift, constant_answers
+from driftgauge.drift.diagnosis.case import Case
+from driftgauge.drift.diagnosis.causes import Cause, CauseKind
+from driftgauge.drift.diagnosis.found import Found
+from driftgauge.drift.diagnosis.generic import (
+    column_drift,
+    constraint_violations,
+    of_system,
+    performance_drop,
+    score_drift,
+)
+from driftgauge.drift.diagnosis.reweighting import mixed_causes
+from driftgauge.drift.diagnosis.single import single_causes
+
+CLEAREST: Final[tuple[CauseKind, ...]] = (
+    "missing_upstream",
+    "stuck_sensor",
+    "time_zone_shift",
+    "swapped_columns",
+    "unit_change",
+    "scaled_feature",
+    "new_category",
+    "label_shift",
+    "traffic_mix",
+)
+"""The order of signatures that explain about as much: those that chance brings about least come first."""
+ABOUT: Final = 0.9
+"""A signature that explains this part of what the best one does explains about as much."""
+
+
+def ranked_causes(case: Case) -> tuple[Cause, ...]:
+    """Return the causes by their score, the largest first."""
+    return tuple(sorted(_causes(case), key=lambda own: -own.score))
+
+
+def _causes(case: Case) -> Iterator[Cause]:
+    chosen = chosen_signatures([*single_causes(case), *mixed_causes(case)])
+    explained = {i for own in chosen for i in own.columns}
+    yield from (own.cause for own in chosen)
+    yield from (column_drift(case, i) for i in case.moved_features if i not in explained)
+    answers = list(constant_answers(case))
+    yield from answers
+    if case.moved_outputs and not case.moved_features and not answers and not explained:
+        yield score_drift(case, case.moved_outputs)
+    yield from constraint_violations(case)
+    concepts = list(concept_drift(case))
+    yield from concepts or performance_drop(case)
+    yield from of_system(case)
+
+
+def chosen_signatures(found: Sequence[Found]) -> list[Found]:
+    """Return signatures that explain different columns: the best for each column, one after the other.
+
+    One that explains several columns goes before one that explains a part of these.
+    """
+    left, chosen = list(found), []
+    while left:
+        most = max(_merit(own) for own in left)
+        alike = [own for own in left if _merit(own) >= ABOUT * most]
+        best = min(alike, key=lambda own: (CLEAREST.index(own.cause.kind), -_merit(own)))
+        chosen.append(best)
+        left = [own for own in left if not set(own.columns) & set(best.columns)]
+    return chosen
+
+
+def _merit(own: Found) -> float:
+    return own.explained * own.cause.score
