@@ -72,21 +72,15 @@ def constraint_violations(case: Case) -> Iterator[Cause]:
         yield cause(case, "constraint_violation", columns, _ended(own.reason), evidence, score=score)
 
 
-def performance_drop(case: Case) -> Iterator[Cause]:
-    """Yield the drop of performance, where it is significant."""
+def performance_drop(case: Case, *, is_consequence: bool) -> Iterator[Cause]:
+    """Yield the drop of performance, where it is significant; the consequence of another cause comes last."""
     report = case.facts.performance
     if report is None or report.severity is None:
         return
     since = report.errors.since if report.errors is not None else None
-    yield cause(
-        case,
-        "performance_drop",
-        (),
-        _ended(report.reason),
-        largest_drop(case)[1],
-        score=largest_drop(case)[0],
-        since=since,
-    )
+    drop, evidence = largest_drop(case)
+    score = 0.0 if is_consequence else drop
+    yield cause(case, "performance_drop", (), _ended(report.reason), evidence, score=score, since=since)
 
 
 def largest_drop(case: Case) -> tuple[float, dict[str, float | str]]:

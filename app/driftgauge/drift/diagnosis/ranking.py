@@ -41,7 +41,7 @@ def ranked_causes(case: Case) -> tuple[Cause, ...]:
 
 
 def _causes(case: Case) -> Iterator[Cause]:
-    chosen = chosen_signatures([*single_causes(case), *mixed_causes(case)])
+    chosen = chosen_signatures(case, [*single_causes(case), *mixed_causes(case)])
     explained = {i for own in chosen for i in own.columns}
     yield from (own.cause for own in chosen)
     yield from (column_drift(case, i) for i in case.moved_features if i not in explained)
@@ -50,25 +50,23 @@ def _causes(case: Case) -> Iterator[Cause]:
     if case.moved_outputs and not case.moved_features and not answers and not explained:
         yield score_drift(case, case.moved_outputs)
     yield from constraint_violations(case)
-    concepts = list(concept_drift(case))
-    yield from concepts or performance_drop(case)
+    if any(own.cause.kind == "label_shift" for own in chosen):
+        yield from performance_drop(case, is_consequence=True)
+    else:
+        yield from list(concept_drift(case)) or performance_drop(case, is_consequence=bool(case.alerting))
     yield from of_system(case)
 
 
-def chosen_signatures(found: Sequence[Found]) -> list[Found]:
+def chosen_signatures(case: Case, found: Sequence[Found]) -> list[Found]:
     """Return signatures that explain different columns: the best for each column, one after the other.
 
-    One that explains several columns goes before one that explains a part of these.
+    The best one takes away most of importance times drift.
     """
     left, chosen = list(found), []
     while left:
-        most = max(_merit(own) for own in left)
-        alike = [own for own in left if _merit(own) >= ABOUT * most]
-        best = min(alike, key=lambda own: (CLEAREST.index(own.cause.kind), -_merit(own)))
+        merit = {id(own): own.explained * case.rank_score(own.columns) for own in left}
+        alike = [own for own in left if merit[id(own)] >= ABOUT * max(merit.values())]
+        best = min(alike, key=lambda own: (CLEAREST.index(own.cause.kind), -own.explained))
         chosen.append(best)
         left = [own for own in left if not set(own.columns) & set(best.columns)]
     return chosen
-
-
-def _merit(own: Found) -> float:
-    return own.explained * own.cause.score

@@ -8,6 +8,7 @@ Latinne and Decaestecker, 2002, "Adjusting the outputs of a classifier to new a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -145,7 +146,7 @@ def label_shift(case: Case, first: int) -> Iterator[Found]:
         f"{', '.join(case.names[j] for j in features) or 'the scores'}."
     )
     evidence = {"positive_rate": now, "reference_positive_rate": usual, "explained": explained}
-    total = case.rank_score(columns) if features else float(case.psi[score])
+    total = max(case.rank_score(columns), float(case.psi[score]), label_change(case))
     made = cause(case, "label_shift", (score,), why, evidence, explains=features, score=total)
     yield Found(made, columns, explained)
 
@@ -163,6 +164,13 @@ def labels_have_moved(case: Case) -> bool:
     """Return whether ground truth says that the classes have other shares."""
     report = case.facts.performance
     return report is not None and report.label_drift is not None and report.label_drift.severity is not None
+
+
+def label_change(case: Case) -> float:
+    """Return the noise-corrected PSI of the labels; 0 where their change is not significant."""
+    report = case.facts.performance
+    drift = None if report is None else report.label_drift
+    return 0.0 if drift is None or drift.severity is None or math.isnan(drift.psi_debiased) else drift.psi_debiased
 
 
 def labels_are_as_usual(case: Case) -> bool:
