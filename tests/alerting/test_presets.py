@@ -53,7 +53,9 @@ def test_the_alerts_of_a_preset_ask_for_metrics_that_exist_and_say_what_a_person
     for rule in rules_of(preset):
         assert selected(rule["expr"]) <= exposed() | recorded
         notes = rule["annotations"]
-        assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url", "page_url", "owner"}
+        assert set(notes) == {
+            *("summary", "description", "runbook_url", "dashboard_url", "page_url", "diagnosis_url", "owner")
+        }
         assert notes["runbook_url"].partition("?")[0].endswith(f"/runbooks/{rule['alert']}")
         assert "$labels." in notes["description"]
 

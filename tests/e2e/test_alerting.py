@@ -257,7 +257,8 @@ def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     assert 0 <= (datetime.now(UTC) - datetime.fromisoformat(since).replace(tzinfo=UTC)).total_seconds() < 60
     assert annotations["runbook_url"] == f"{address}/runbooks/{DRIFT}?feature={SHIFTED}"
     assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}&feature={SHIFTED}"
-    for url in (annotations["runbook_url"], annotations["page_url"]):
+    assert annotations["diagnosis_url"] == f"{address}/diagnosis?model={MODEL}"
+    for url in (annotations["runbook_url"], annotations["page_url"], annotations["diagnosis_url"]):
         assert httpx.get(url).status_code == 200, url
     assert list(httpx.get(annotations["page_url"]).json()["features"]) == [SHIFTED]
     assert f'feature_name="{SHIFTED}"' in httpx.get(annotations["runbook_url"]).text

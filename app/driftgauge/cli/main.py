@@ -45,6 +45,12 @@ COMMANDS: Final = (
     LazyCommand("report", "driftgauge.cli.report", "report_app", "Write reports of other tools on logged predictions."),
     LazyCommand("check", "driftgauge.cli.check", "check", "Compare tables with a baseline and report drift."),
     LazyCommand(
+        "diagnose",
+        "driftgauge.cli.diagnose",
+        "diagnose",
+        "Say what is wrong with the models of a running server, and what to do.",
+    ),
+    LazyCommand(
         "models",
         "driftgauge.cli.models",
         "models_app",

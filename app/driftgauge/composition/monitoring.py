@@ -21,7 +21,7 @@ from driftgauge.composition.states import (
     version_folder,
 )
 from driftgauge.composition.watched import WatchedModel
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.drift.multivariate.compared import with_whole_rows
 from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.drift.quality.checker import Checker, QualityOptions
@@ -35,6 +35,8 @@ from driftgauge.metrics.series import (
     CounterSpec,
 )
 from driftgauge.monitor.clients import ClientRows
+from driftgauge.monitor.diagnoses import Diagnoses
+from driftgauge.monitor.diagnosis_facts import DiagnosisFacts, ModelFacts
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import LOG_PROBLEM, Log, Problems
@@ -101,6 +103,24 @@ def compose_model(
         source=model.source,
         seen=_seen(settings, model, monitor.store),
         events=open_events(settings, model.name, monitor.store),
+        diagnoses=_diagnoses(settings, model, monitor, watching),
+    )
+
+
+def _diagnoses(settings: Settings, model: WatchedModel, monitor: ColumnMonitor, executor: Executor) -> Diagnoses:
+    """Return what says what is wrong with a model."""
+    known = ModelFacts(
+        task=model.task,
+        sample=model.sample,
+        labels=model.truth.labels,
+        positive_class=category_name(model.classes[-1]) if model.classes else None,
+    )
+    return Diagnoses(
+        monitor,
+        DiagnosisFacts(monitor, known),
+        executor,
+        rest_factor=settings.evaluation_rest_factor,
+        wait_seconds=settings.evaluation_wait_seconds,
     )
 
 

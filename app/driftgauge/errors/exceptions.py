@@ -108,6 +108,10 @@ class ReleaseError(DriftgaugeError):
     """A running server did not change or list its versions; the message says why."""
 
 
+class DiagnosisError(DriftgaugeError):
+    """A running server did not say what is wrong with its models; the message says why."""
+
+
 class LedgerError(StateError):
     """The ledger of releases cannot be read or written; the message says what to do."""
 

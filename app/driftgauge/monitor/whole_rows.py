@@ -32,6 +32,7 @@ from driftgauge.drift.multivariate.report import MOST_ROWS
 from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.monitor.newest_rows import newest_rows
 from driftgauge.monitor.row_process import ComparisonLate, RowProcess
 
 SHARED: Final = "whole-rows"
@@ -143,13 +144,9 @@ class WholeRowMonitor:
 
     def _rows(self, now: float) -> FloatArray:
         """Return the newest rows of all workers, as many as the main window holds; of more than enough, a sample."""
-        monitor, policy = self._monitor, self._monitor.options.policy
-        monitor.catch_up(now)
-        with monitor.store.evaluating():
-            held = monitor.store.newest()
-        clock = monitor.clock.now(monitor.store.latest_at, now)
-        values = held.values[held.at >= clock - policy.max_age_seconds][-policy.windows[-1] :]
-        values = values[:, : len(monitor.baseline.columns)]  # without the column of outliers
+        self._monitor.catch_up(now)
+        values = newest_rows(self._monitor, now).values
+        values = values[:, : len(self._monitor.baseline.columns)]  # without the column of outliers
         if len(values) <= MOST_ROWS:
             return values
         return values[np.sort(np.random.default_rng(int(now)).choice(len(values), MOST_ROWS, replace=False))]

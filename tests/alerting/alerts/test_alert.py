@@ -42,6 +42,7 @@ def test_the_addresses_open_with_the_labels_that_the_alert_keeps() -> None:
     found = notes_of(ALERT)
     model, feature = ("{{ $labels.%s | urlquery }}" % name for name in ("model_name", "feature_name"))  # noqa: UP031  # braces
     assert found["page_url"] == f"https://models.example/drift/status?model={model}&feature={feature}"
+    assert found["diagnosis_url"] == f"https://models.example/diagnosis?model={model}"
     assert found["dashboard_url"].startswith(f"https://grafana.example/d/{FEATURE}?var-job=")
     assert found["dashboard_url"].endswith(f"&var-model_name={model}&var-feature_name={feature}")
 
@@ -55,5 +56,6 @@ def test_a_runbook_of_the_server_is_filled_with_the_feature_and_one_elsewhere_is
 def test_an_alert_of_no_model_has_no_owner_and_no_query() -> None:
     found = notes_of(replace(ALERT, keeps=(), severity="none"))
     assert "owner" not in found
+    assert "diagnosis_url" not in found
     assert "?" not in found["page_url"] + found["dashboard_url"] + found["runbook_url"]
     assert "owner" in notes_of(ALERT)

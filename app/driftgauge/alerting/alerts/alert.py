@@ -51,7 +51,7 @@ def rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
             "runbook_url": _runbook_url(alert, options),
             "dashboard_url": _dashboard_url(alert, options),
             "page_url": _page_url(alert, options),
-            **({"owner": owner(options)} if "model_name" in alert.keeps else {}),
+            **(_of_model(options) if "model_name" in alert.keeps else {}),
         },
     }
 
@@ -74,6 +74,12 @@ def _page_url(alert: Alert, options: MonitoringOptions) -> str:
     asked = {"model_name": "model", "feature_name": "feature"}
     query = [f"{asked[label]}={_value(label)}" for label in alert.keeps if label in asked]
     return _with_query(f"{options.base_url.rstrip('/')}/drift/status", query)
+
+
+def _of_model(options: MonitoringOptions) -> dict[str, str]:
+    """Return where an alert's model is diagnosed, and whom to ask about it."""
+    diagnosis = _with_query(f"{options.base_url.rstrip('/')}/diagnosis", [f"model={_value('model_name')}"])
+    return {"diagnosis_url": diagnosis, "owner": owner(options)}
 
 
 def _value(label: str) -> str:

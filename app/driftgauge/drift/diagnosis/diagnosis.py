@@ -45,7 +45,7 @@ def diagnose(facts: Facts) -> Diagnosis:
     steps = steps_of(case)
     wrong = [step for step in steps if step.status == "wrong"]
     causes = ranked_causes(case) if wrong else ()
-    known = [step for step in steps[:3] if step.status == "fine"]
+    known = [step for step in steps[1:3] if step.status == "fine"]  # constraints hold without rows too
     state: State = "wrong" if wrong else "nothing_wrong" if known else "cannot_tell"
     return Diagnosis(
         state=state,

@@ -18,12 +18,14 @@ from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.log_uses import label_intake, rolling_loop, truth_loop
 from driftgauge.edges.http.model_facts import exposed_of, ingest_facts, label_facts, limits_of
+from driftgauge.edges.http.recent_traffic import RecentTraffic
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import INGEST, SOURCES, CounterSpec
 from driftgauge.monitor.clients import ClientRows, most_rows
+from driftgauge.monitor.diagnoses import Diagnoses
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
 from driftgauge.monitor.label_intake import LabelIntake
@@ -74,6 +76,8 @@ class ModelMonitoring:
     """Remembers its records from the logs of other servers."""
     events: OpenEvents
     """Its requests and responses from the logs of other servers, which wait for each other."""
+    diagnoses: Diagnoses
+    """Says what is wrong, when it is asked."""
     source: str = SOURCES[0]
     """Who observes its rows."""
     release: ReleaseView | None = None
@@ -125,7 +129,13 @@ class ModelMonitoring:
         settling = [] if self.labels is None else [self.labels.run()]
         judging = [loop.run() for loop in self._loops]
         writing = [] if self.monitor.clients is None else [self._write_clients(self.monitor.clients)]
-        return [*evaluating, *settling, *judging, *writing, self.publisher.run()]
+        remembering = self.recent.run(self.store.counted, self.watching)
+        return [*evaluating, *settling, *judging, *writing, remembering, self.publisher.run()]
+
+    @cached_property
+    def recent(self) -> RecentTraffic:
+        """The traffic of the last minutes."""
+        return RecentTraffic(self.clock)
 
     @property
     def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop | WholeRowLoop]:

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from driftgauge.access.caller import Scope
-from driftgauge.edges.http import drift_history, drift_status, metrics_endpoint, page, performance, runbooks
-from driftgauge.edges.http.openapi import schemas_history, schemas_performance, schemas_status
+from driftgauge.edges.http import diagnosis, drift_history, drift_status, metrics_endpoint, page, performance, runbooks
+from driftgauge.edges.http.openapi import schemas_diagnosis, schemas_history, schemas_performance, schemas_status
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -78,6 +78,15 @@ MONITORING_ROUTES: Final = (
         "monitoring",
         READ,
         schemas_performance.PerformanceHistory,
+    ),
+    Route(
+        "GET",
+        diagnosis.PATH,
+        diagnosis.diagnosis,
+        (200, 307, 404, 406, 422, 503),
+        "monitoring",
+        READ,
+        schemas_diagnosis.DiagnosisAnswer,
     ),
     Route("GET", METRICS, metrics_endpoint.metrics, (200, 406), "monitoring", READ),
     Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring", READ),

@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.novelty.share import outlier_share
+from driftgauge.edges.http.diagnosis_facts import UNDIAGNOSED, diagnosis_of
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
 from driftgauge.edges.http.ingestion_status import ingestion_of
@@ -136,6 +138,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         model_name=monitor.model_name,
         model_version=monitor.model_version,
         report=last.report,
+        diagnosis=await _diagnosis(request, monitoring, model),
         health=Health(
             problems=problems,
             kept=state["kept"],
@@ -165,6 +168,13 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),
         refresh_seconds=max(REFRESH_SECONDS, model.settings.evaluation_interval_seconds),
     )
+
+
+async def _diagnosis(request: Request, monitoring: Monitoring, model: ModelMonitoring) -> Diagnosis | None:
+    """Return the diagnosis of a model; None if it failed, which is then a problem."""
+    with model.problems.apart(UNDIAGNOSED):
+        return await diagnosis_of(monitoring, model, str(request.base_url).rstrip("/"))
+    return None
 
 
 _LINKED: Final = {

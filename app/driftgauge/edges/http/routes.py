@@ -30,6 +30,7 @@ from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, 
 from driftgauge.edges.http.openapi import (
     bodies,
     schemas,
+    schemas_diagnosis,
     schemas_history,
     schemas_ingest,
     schemas_labels,
@@ -267,6 +268,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas_status.REPORT_PARAMETERS
     elif route.path == "/drift/history":
         parameters += schemas_history.PARAMETERS
+    elif route.path == "/diagnosis":
+        parameters += schemas_diagnosis.PARAMETERS
     elif route.path == "/performance":
         parameters += schemas_performance.PARAMETERS
     elif route.codes[: len(OF_MODEL)] == OF_MODEL:

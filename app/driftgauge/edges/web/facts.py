@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare
 from driftgauge.drift.performance.cohort import Cohort
@@ -155,6 +156,8 @@ class PageFacts:
     model_version: str
     report: DriftReport
     health: Health = field(default_factory=Health)
+    diagnosis: Diagnosis | None = None
+    """What is wrong, and its likely causes; None where it is not known, as in the check of a table."""
     performance: PerformanceReport | None = None
     """The performance on predictions with ground truth; None without a prediction log."""
     cohorts: Sequence[Cohort] = ()

@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes
 from driftgauge.drift.verdict.two_minutes import TwoMinutes
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
+from driftgauge.edges.web.diagnosis import DiagnosisView, diagnosis_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import FeatureView, feature_view
@@ -83,6 +84,7 @@ class PageView:
     mail_address: str
     """Where a link to the contact leads; empty if it is no e-mail address."""
     verdict: VerdictView
+    diagnosis: DiagnosisView | None
     evaluated: Moment
     learning_until: Moment | None
     timeline: Timeline | None
@@ -144,6 +146,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         about=(about := report.baseline.about.stated),
         mail_address=mail_address(about.get("contact", "")),
         verdict=verdict,
+        diagnosis=diagnosis_view(facts.diagnosis, query) if is_overview else None,
         evaluated=_moment(report.evaluated_at),
         learning_until=None if report.learning_until is None else _moment(report.learning_until),
         timeline=past.timeline() if past and is_overview else None,

@@ -264,7 +264,7 @@ def responses(
         described[200] = {"model": body}
         if path == "/predictions":
             described[200] |= {"content": _JSON_LINES}
-        if path == "/drift/status":
+        if path in ("/drift/status", "/diagnosis"):
             described[307] = {"description": "Browsers are sent to the page, which shows the same."}
     elif path == "/metrics":
         described[200] = {"content": {"text/plain": {}, "application/openmetrics-text": {}}}

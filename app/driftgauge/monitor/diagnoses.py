@@ -1,0 +1,90 @@
+"""Diagnoses a model on demand, in a thread: once for each evaluation, shared by all who ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Final
+
+from driftgauge.drift.diagnosis.diagnosis import Diagnosis, diagnose
+from driftgauge.drift.diagnosis.facts import Facts
+from driftgauge.monitor.diagnosis_facts import DiagnosisFacts, LiveFacts
+from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
+
+REST_FACTOR: Final = 50.0
+"""Pause after a diagnosis, as a multiple of its CPU time: it takes at most a fiftieth of one processor."""
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """A diagnosis, the facts behind it, and its CPU time."""
+
+    diagnosis: Diagnosis
+    facts: Facts
+    cpu_seconds: float
+
+
+class Diagnoses:
+    """Keeps the diagnosis of one model version.
+
+    It is made when it is asked for: again after the next evaluation, once the rest is over. It is used in one event
+    loop.
+    """
+
+    def __init__(
+        self,
+        monitor: ColumnMonitor,
+        facts: DiagnosisFacts,
+        executor: Executor,
+        *,
+        rest_factor: float = REST_FACTOR,
+        wait_seconds: float | None = None,
+    ) -> None:
+        """Diagnose in a thread of `executor`; who asks waits no longer than `wait_seconds`."""
+        self._monitor: Final = monitor
+        self._facts: Final = facts
+        self._executor: Final = executor
+        self._rest: Final = rest_factor
+        self._wait: Final = wait_seconds
+        self._running: asyncio.Task[None] | None = None
+        self._made: tuple[Evaluation, Diagnosed] | None = None
+        self._resting_until = 0.0
+
+    async def current(self, live: Callable[[], Awaitable[LiveFacts]]) -> Diagnosed:
+        """Return the diagnosis of the last evaluation, or an earlier one during the rest.
+
+        `live` is called for what is known beside it. If that takes too long, return the one before; TimeoutError
+        without one.
+        """
+        if self._is_due():
+            self._running = self._running or asyncio.create_task(self._diagnose(live))
+            try:
+                await asyncio.wait_for(asyncio.shield(self._running), self._wait)
+            except TimeoutError:
+                if self._made is None:
+                    raise TimeoutError(f"the diagnosis took longer than {self._wait:g} s") from None
+        if self._made is None:
+            raise RuntimeError("there is no diagnosis")
+        return self._made[1]
+
+    def _is_due(self) -> bool:
+        is_old = self._made is None or self._made[0] is not self._monitor.last
+        return is_old and (self._made is None or time.monotonic() >= self._resting_until)
+
+    async def _diagnose(self, live: Callable[[], Awaitable[LiveFacts]]) -> None:
+        try:
+            evaluation = self._monitor.last
+            known = await live()
+            made = await asyncio.get_running_loop().run_in_executor(self._executor, self._made_of, evaluation, known)
+            self._made = (evaluation, made)
+            self._resting_until = time.monotonic() + self._rest * made.cpu_seconds
+        finally:
+            self._running = None
+
+    def _made_of(self, evaluation: Evaluation, live: LiveFacts) -> Diagnosed:
+        began = time.thread_time()
+        facts = self._facts.collect(evaluation, live)
+        return Diagnosed(diagnose(facts), facts, time.thread_time() - began)

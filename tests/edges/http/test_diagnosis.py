@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from driftgauge.edges.http.openapi.schemas_diagnosis import DiagnosisAnswer
+
+from tests.examples import Example
+from tests.served import Served, served
+
+NEXT: Final = itertools.count(1)
+
+
+@pytest.fixture
+def server(binary: Example) -> Iterator[Served]:
+    with served(binary) as running:
+        yield running
+
+
+def diagnosed(server: Served, **query: str) -> dict[str, Any]:
+    """Return the diagnosis of the only model, as its schema has it."""
+    answer = server.client.get("/diagnosis", params=query)
+    assert answer.status_code == 200, answer.text
+    DiagnosisAnswer.model_validate(answer.json())
+    (found,) = answer.json()["models"]
+    assert found["state"] == answer.json()["state"]
+    return dict(found)
+
+
+def sent(server: Served, example: Example, factor: float = 1.0, times: int = 4) -> str:
+    """Send the held-out rows, one feature in another unit; return its name. No two rows are equal."""
+    name = example.names[0]
+    for _ in range(times):
+        small = 1.0 + next(NEXT) * 1e-9
+        rows = [{**row, name: row[name] * factor * small} for row in example.rows()]
+        assert server.predict({"instances": rows}).status_code == 200
+    return name
+
+
+def test_before_the_first_row_nothing_can_be_told(server: Served) -> None:
+    found = diagnosed(server)
+    assert found["state"] == "cannot_tell"
+    assert found["causes"] == []
+    assert [step["name"] for step in found["steps"]] == [
+        *("data_quality", "drift", "prediction", "ground_truth", "system")
+    ]
+
+
+def test_usual_rows_have_nothing_wrong(server: Served, binary: Example) -> None:
+    sent(server, binary)
+    found = diagnosed(server, model="binary")
+    assert (found["state"], found["causes"], found["since"]) == ("nothing_wrong", [], None)
+    assert (found["model_name"], found["model_version"]) == ("binary", "1.2")
+
+
+def test_the_column_in_another_unit_is_the_first_cause_with_commands_for_this_server(
+    server: Served, binary: Example
+) -> None:
+    name = sent(server, binary, 25.4)
+    found = diagnosed(server)
+    first = found["causes"][0]
+    assert found["state"] == "wrong"
+    assert first["columns"] == [name]
+    assert first["since"] == found["since"]
+    commands = [action["command"] for action in first["actions"] if action["command"]]
+    assert any(f"{str(server.client.base_url).rstrip('/')}/drift/status?model=binary" in own for own in commands)
+    assert {step["name"]: step["status"] for step in found["steps"]}["drift"] == "wrong"
+
+
+def test_a_diagnosis_is_made_once_for_each_evaluation(
+    server: Served, binary: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(server, binary)
+    first = diagnosed(server)
+    diagnoses = server.context.model().monitoring.diagnoses
+
+    def fails(*_: object) -> None:
+        raise ArithmeticError("made again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(diagnoses, "_made_of", fails)
+        assert diagnosed(server) == first
+        sent(server, binary, times=1)
+        assert server.client.get("/diagnosis").status_code == 500
+        page = server.client.get("/", headers={"accept": "text/html"})
+        assert page.status_code == 200
+        assert 'id="diagnosis"' not in page.text
+        assert any("made again" in text for text in server.status()["monitoring"]["problems"])
+    assert diagnosed(server)["state"] == "nothing_wrong"
+    assert 'id="diagnosis"' in server.client.get("/", headers={"accept": "text/html"}).text
+    assert server.status()["monitoring"]["problems"] == []
+
+
+def test_browsers_are_sent_to_the_page(server: Served) -> None:
+    for query, where in (("", "./#diagnosis"), ("?model=binary", "./?model=binary#diagnosis")):
+        answer = server.client.get(f"/diagnosis{query}", headers={"accept": "text/html"}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, where)
+    assert server.client.get("/diagnosis?format=xml").json()["error"]["code"] == "unknown_format"
+
+
+def test_an_unknown_model_is_not_found(server: Served) -> None:
+    answer = server.client.get("/diagnosis", params={"model": "other"})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"].endswith("there is binary")
+
+
+def test_without_monitoring_there_is_no_diagnosis(binary: Example) -> None:
+    with served(binary, monitoring_enabled=False) as running:
+        answer = running.client.get("/diagnosis")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "monitoring_disabled")
