@@ -15,7 +15,6 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
 from driftgauge.monitor.newest_rows import newest_rows
 
-REGRESSION: Final = "regression"
 BINARY: Final = "binary"
 
 
@@ -69,7 +68,7 @@ class DiagnosisFacts:
             reference_rows=self._reference_rows,
             quality=evaluation.quality,
             performance=live.performance,
-            is_classifier=model.task != REGRESSION,
+            is_binary=model.task == BINARY,
             positive_rate=model.positive_rate,
             importances=model.importances,
             system=live.system,
