@@ -22,6 +22,7 @@ from driftgauge.metrics.facts import (
     ServerFacts,
     WorkerFacts,
 )
+from driftgauge.metrics.gpu import GpuReading
 from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES
@@ -74,8 +75,9 @@ WORKERS = (
 CALLERS = (50.0, 8.0, 0.25)
 """Limits of callers, in the order of `CALLER_LIMITS`."""
 
-OURS = ("model_", "http_", "prediction_log_", "process_", "server_")
+OURS = ("model_", "http_", "prediction_log_", "process_", "server_", "gpu_")
 
+GPUS = (GpuReading(0, "A100", "GPU-1", 0.5, 1e9, 4e10, 5e8, 54.0, 143.25),)
 LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9, 1.0)
 """Numbers of the prediction log, in the order of `LOG_GAUGES`."""
 PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
@@ -97,7 +99,9 @@ class Exposition:
     ) -> None:
         counters = server or counters_of(SERVER)
         available = {(own.model_name, own.model_version): True for own in monitors}
-        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5))
+        facts = ServerFacts(
+            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS
+        )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (

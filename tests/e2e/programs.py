@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -10,6 +11,9 @@ from driftgauge.demo.prometheus_stack import SERVERS, TOOLS, Programs, missing, 
 
 NOT_TESTED = "programs missing"
 """How the reason of a skip for missing programs begins."""
+
+NO_HARDWARE = "hardware missing"
+"""How the reason of a skip for missing hardware begins; CI, which has none, allows it."""
 
 needs_servers = pytest.mark.usefixtures("servers")
 """Marks a test that starts Prometheus or Alertmanager, or asks promtool or amtool."""
@@ -30,17 +34,28 @@ def require(sentence: str | None, *, in_ci: bool) -> None:
         pytest.skip(f"{NOT_TESTED}: {sentence}")
 
 
+def require_gpu() -> None:
+    """Skip the test on a machine without a GPU of NVIDIA, also in CI."""
+    if not Path("/proc/driver/nvidia/version").exists():
+        pytest.skip(f"{NO_HARDWARE}: no GPU of NVIDIA, so no real one was read")
+
+
 def say_what_was_skipped(terminalreporter: TerminalReporter) -> None:
-    """Name at the end of a run the tests that did not run for missing programs; call it in pytest_terminal_summary."""
+    """Name at the end of a run what did not run for missing programs or hardware; for pytest_terminal_summary."""
+    for missing_part in (NOT_TESTED, NO_HARDWARE):
+        _say_skipped(terminalreporter, missing_part)
+
+
+def _say_skipped(terminalreporter: TerminalReporter, missing_part: str) -> None:
     skipped = {
         report.nodeid: reason
         for report in terminalreporter.stats.get("skipped", [])
-        if NOT_TESTED in (reason := str(report.longrepr))
+        if missing_part in (reason := str(report.longrepr))
     }
     if not skipped:
         return
-    terminalreporter.section("NOT TESTED: programs missing", sep="!", red=True, bold=True)
+    terminalreporter.section(f"NOT TESTED: {missing_part}", sep="!", red=True, bold=True)
     for test in skipped:
         terminalreporter.line(test)
     reason = next(iter(skipped.values()))
-    terminalreporter.line(reason[reason.index(NOT_TESTED) :].strip("')"), yellow=True)
+    terminalreporter.line(reason[reason.index(missing_part) :].strip("')"), yellow=True)

@@ -9,6 +9,7 @@ from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
+from driftgauge.metrics.gpu import GPU_GAUGES, GPU_INFO
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
@@ -171,7 +172,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     facts = facts_of(drifted())
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
-    of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES)}
+    of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES, GPU_INFO, *(own for own, _ in GPU_GAUGES))}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
     of_settings = (*STREAM_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES)
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]

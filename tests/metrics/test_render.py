@@ -10,6 +10,7 @@ from driftgauge.drift.performance.estimated import ESTIMATED_METRICS
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.facts import ReleaseFacts, ServerFacts
+from driftgauge.metrics.gpu import GPU_GAUGES, GPU_INFO
 from driftgauge.metrics.render import COLUMNS_AT_ONCE, render, render_chunks
 from driftgauge.metrics.series import (
     BATCH_SIZES,
@@ -216,6 +217,8 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         REQUESTS_DENIED.name.removesuffix("_total"),
         ERROR_BUDGET,
         PRICE.name,
+        GPU_INFO.name,
+        *(gauge.name for gauge, _ in GPU_GAUGES),
         REQUESTS_LIMITED.name.removesuffix("_total"),
         *(limit.name for limit in CALLER_LIMITS),
         *(gauge.name for gauge in LOG_GAUGES),

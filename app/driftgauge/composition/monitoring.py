@@ -29,6 +29,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.errors import SettingsError
+from driftgauge.metrics.gpu import gpus_of_server
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
     LIBRARY,
@@ -219,6 +220,7 @@ def compose_service(
         watching=ThreadPoolExecutor(2, thread_name_prefix="service"),
         writing=_writing_thread(),
         predictions=prediction_log(settings, clock, problems, shared),
+        gpus=gpus_of_server(has_siblings=settings.workers > 1),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES, ReportGauge, ShareGauge
+from driftgauge.metrics.gpu import GPU_GAUGES, GPU_INFO
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
@@ -20,6 +21,15 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)
-        for spec in (*server_series(()), *PROCESS, BUDGET, PRICE, *CALLER_LIMITS, *LOG_GAUGES)
+        for spec in (
+            *server_series(()),
+            *PROCESS,
+            BUDGET,
+            PRICE,
+            *CALLER_LIMITS,
+            *LOG_GAUGES,
+            GPU_INFO,
+            *(own for own, _ in GPU_GAUGES),
+        )
     ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

@@ -19,6 +19,7 @@ from driftgauge.drift.quality.requests import RequestReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.metrics.gpu import GpuReading
 from driftgauge.metrics.series import CounterSpec
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -216,3 +217,5 @@ class ServerFacts:
     """Whether each model, by name and version, could be loaded; empty where there is only one."""
     price: tuple[str, float] | None = None
     """Currency and price of a second of the server; None if it is not known."""
+    gpus: Sequence[GpuReading] = ()
+    """The GPUs of the machine, as far as they are known."""

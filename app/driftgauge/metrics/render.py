@@ -35,6 +35,7 @@ from driftgauge.metrics.gauges import (
     ShareGauge,
     reference_shares,
 )
+from driftgauge.metrics.gpu import GPU, GPU_GAUGES, GPU_INFO, GpuReading
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
@@ -228,6 +229,24 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     ]
     for gauge, number in stated:
         yield from _family(gauge, openmetrics, [] if number is None else [[sample(gauge.name, "", number)]])
+    yield from _gpu_families(server.gpus, openmetrics)
+
+
+def _gpu_families(gpus: Sequence[GpuReading], openmetrics: bool) -> Iterator[str]:
+    """Yield the families of the GPUs; none without any."""
+    known = [
+        sample(GPU_INFO.name, labelled({GPU: str(own.index), "gpu_name": own.name, "uuid": own.uuid}), 1.0)
+        for own in gpus
+    ]
+    yield from _family(GPU_INFO, openmetrics, [known] if known else [])
+    for gauge, value in GPU_GAUGES:
+        numbers = [(own.index, value(own)) for own in gpus]
+        listed = [
+            sample(gauge.name, labelled({GPU: str(index)}), number)
+            for index, number in numbers
+            if not math.isnan(number)
+        ]
+        yield from _family(gauge, openmetrics, [listed] if listed else [])
 
 
 def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import Reason, Refused
 from driftgauge.main import compose
+from driftgauge.metrics.gpu import GpuReading, Gpus
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.server_series import (
     CONNECTIONS_REFUSED,
@@ -90,3 +92,30 @@ def test_metrics_have_the_price_of_a_second_where_an_hour_has_one(tolerant: Exam
         assert running.metric("server_price_per_second", currency="EUR") == pytest.approx(0.00025)
     with served(tolerant) as running:
         assert "server_price_per_second" not in {name for name, _ in running.metrics()}
+
+
+class _Slow(Gpus):
+    """A driver that does not answer until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: True)
+        self.released = threading.Event()
+
+    def read(self) -> tuple[GpuReading, ...]:
+        self.released.wait(30)
+        return (GpuReading(0, temperature_celsius=54.0),)
+
+
+def test_a_driver_of_gpus_that_hangs_delays_the_metrics_little_and_is_listed_once_it_answers(
+    context: ServerContext,
+) -> None:
+    driver = _Slow()
+    context.monitoring.gpus = driver
+
+    async def asked() -> list[int]:
+        _, without = await context.monitoring.facts()
+        driver.released.set()
+        _, server = await context.monitoring.facts()
+        return [len(without.gpus), len(server.gpus)]
+
+    assert asyncio.run(asked()) == [0, 1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -18,6 +19,7 @@ from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, StreamFacts, WorkerFacts
+from driftgauge.metrics.gpu import GpuReading, Gpus
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import CounterSpec
 from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT, QUEUED
@@ -50,6 +52,12 @@ LOG_SECONDS: Final = 0.5
 """Longest wait at the end for predictions to be written to their log."""
 
 
+GPU_SECONDS: Final = 0.5
+"""Longest wait for the driver of the GPUs; without its answer `/metrics` lists no GPU."""
+GPU_KEEP_SECONDS: Final = 5.0
+"""Time for which what the driver said is listed again."""
+
+
 @dataclass(frozen=True)
 class ServiceState:
     """What is the service's own and of no model: counted requests, and the processes of its workers."""
@@ -79,6 +87,9 @@ class Monitoring:
     """The models that could not be loaded, and why."""
     streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
     """What reads messages into models, by their names and versions."""
+
+    gpus: Gpus | None = None
+    """Reads the GPUs of the machine; None if there is no library for it."""
 
     def __post_init__(self) -> None:
         """Have this worker publish how many of its rows wait for the prediction log."""
@@ -180,9 +191,9 @@ class Monitoring:
         reading = asyncio.gather(*(model.facts() for model in self.models))
         if self._is_shared:  # then both read the same store
             await reading
-        server, monitors = await asyncio.gather(self._server(), reading)
+        server, monitors, gpus = await asyncio.gather(self._server(), reading, self._gpus())
         sound = not self.service_problems()
-        return [self._completed(facts, sound=sound) for facts in monitors], server
+        return [self._completed(facts, sound=sound) for facts in monitors], replace(server, gpus=gpus)
 
     async def facts_of(self, model: ModelMonitoring) -> MonitorFacts:
         """Return the facts of one model, with those of its consumer."""
@@ -204,6 +215,21 @@ class Monitoring:
     async def log_facts(self) -> LogFacts | None:
         """Return what is known of the prediction log; None without one."""
         return None if self.predictions is None else (await self._members())[1]
+
+    async def _gpus(self) -> Sequence[GpuReading]:
+        """Return what is known of the GPUs; nothing if their driver takes too long."""
+        if self._read_gpus is None:
+            return ()
+        with suppress(TimeoutError):
+            return await self._read_gpus.get(GPU_SECONDS)
+        return ()
+
+    @cached_property
+    def _read_gpus(self) -> SingleFlight[Sequence[GpuReading]] | None:
+        if self.gpus is None:
+            return None
+        thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")  # of its own: a driver that hangs delays nothing else
+        return SingleFlight(self.gpus.read, thread, keep_seconds=GPU_KEEP_SECONDS)
 
     async def _server(self) -> ServerFacts:
         return self._server_facts(*await self._members())
