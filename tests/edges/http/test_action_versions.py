@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from driftgauge.actions.action import ActionFailed
 from driftgauge.actions.executors.confirmation import ModelStatus
 from driftgauge.actions.executors.switch import SwitchExecutor, Target
-from driftgauge.edges.http.action_status import ModelStatuses
+from driftgauge.edges.http.action_status import CAUSE_KEYS, AlertedModels
 from driftgauge.edges.http.action_versions import ReleaseVersions
 from driftgauge.edges.http.releases import Releases
 from driftgauge.main import create_app
@@ -193,12 +195,12 @@ def test_ground_truth_confirms_refuses_and_judges_versions(bundles: Path, binary
         "prediction_log": True,
     }
     with running(bundles, now=clock, **options) as (own, versions):
-        statuses = ModelStatuses(own.context.monitoring, versions._loop)
+        models = AlertedModels(own.context.monitoring, versions._loop)
         about = {"model_name": model, "model_version": "1"}
-        assert statuses(alert_of(about)) == ModelStatus(None, None, None)
-        assert statuses(alert_of({"model_name": "other"})) is None
+        assert models.status(alert_of(about)) == ModelStatus(None, None, None)
+        assert models.status(alert_of({"model_name": "other"})) is None
         labelled(own, binary, clock, 4)
-        assert statuses(alert_of(about)) == ModelStatus("degraded", None, None)
+        assert models.status(alert_of(about)) == ModelStatus("degraded", None, None)
         load(own, binary, "2")
         assert (versions.alarm(model, "1") or "").startswith("its performance is degraded: ")
         labelled(own, binary, clock, 1_000)
@@ -209,6 +211,28 @@ def test_ground_truth_confirms_refuses_and_judges_versions(bundles: Path, binary
         assert why is not None
         assert "accuracy" in why.lower()
         assert versions.alarm(model, "2") is None
+
+
+def test_drift_confirms_and_its_first_cause_is_sent(bundles: Path, binary: Example) -> None:
+    about = alert_of({"model_name": name_of(binary), "model_version": "1"})
+    with running(bundles, windows=(200, 1_000)) as (own, versions):
+        models = AlertedModels(own.context.monitoring, versions._loop)
+        assert models.first_cause(about) is None
+        assert models.first_cause(alert_of({"model_name": "other"})) is None
+        rows = binary.rows()
+        first = next(iter(rows[0]))
+        shifted = [{**row, first: 1000.0 * float(row[first])} for row in rows]
+        for _ in range(10):
+            own.predict({"data": shifted})
+        deadline = time.monotonic() + 30.0
+        while (found := models.status(about)) is None or found.drift != "critical":
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+        cause = models.first_cause(about)
+        assert cause is not None
+        assert tuple(cause) == CAUSE_KEYS
+        assert first in cause["columns"]
+        json.dumps(cause, allow_nan=False)
 
 
 def test_an_action_switches_and_takes_the_new_version_back(bundles: Path, binary: Example) -> None:

@@ -1,24 +1,31 @@
-"""What a server knows of the model that an alert is about, for the second condition of an action."""
+"""What a server knows of the model that an alert is about, for conditions and bodies of actions."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
 
 from driftgauge.actions.action import Alert
 from driftgauge.actions.executors.confirmation import SEVERITIES, ModelStatus
 from driftgauge.actions.executors.values import VERSION_LABEL
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.diagnosis import diagnosis_json
+from driftgauge.edges.http.diagnosis_facts import diagnosis_of
 from driftgauge.edges.http.event_loop import on_loop
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring
 
 WAIT_SECONDS: Final = 10.0
 """Longest time for an evaluation."""
+CAUSE_KEYS: Final = ("kind", "title", "columns", "why", "since", "score", "importance", "evidence")
+"""What is sent of a cause."""
 
 
-class ModelStatuses:
+class AlertedModels:
     """Looks at the monitoring of models on the event loop; called in other threads."""
 
     def __init__(self, monitoring: Monitoring, loop: asyncio.AbstractEventLoop) -> None:
@@ -26,11 +33,26 @@ class ModelStatuses:
         self._monitoring: Final = monitoring
         self._loop: Final = loop
 
-    def __call__(self, alert: Alert) -> ModelStatus | None:
-        """Return what is known of the version that an alert is about, by default the live one."""
-        models, version = self._monitoring.models, alert.labels.get(VERSION_LABEL)
-        found = models.find(alert.model, version) if version else models.live(alert.model)
+    def status(self, alert: Alert) -> ModelStatus | None:
+        """Return the status of the version that an alert is about, by default the live one; None for an unknown one."""
+        found = self._found(alert)
         return None if found is None else on_loop(self._loop, _status(found), WAIT_SECONDS)
+
+    def first_cause(self, alert: Alert) -> Mapping[str, Any] | None:
+        """Return the first cause of the diagnosis of that version; None where there is none."""
+        found = self._found(alert)
+        if found is None or found.evaluator is None:
+            return None
+        diagnosis = on_loop(self._loop, diagnosis_of(self._monitoring, found), WAIT_SECONDS)
+        causes = diagnosis_json(diagnosis, found.model_name, found.model_version)["causes"]
+        if not causes:
+            return None
+        cause: Mapping[str, Any] = orjson.loads(orjson.dumps(causes[0], option=orjson.OPT_SERIALIZE_NUMPY))  # no NaN
+        return {key: cause[key] for key in CAUSE_KEYS}
+
+    def _found(self, alert: Alert) -> ModelMonitoring | None:
+        models, version = self._monitoring.models, alert.labels.get(VERSION_LABEL)
+        return models.find(alert.model, version) if version else models.live(alert.model)
 
 
 async def _status(model: ModelMonitoring) -> ModelStatus:
