@@ -25,7 +25,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about twelve minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev .venv-evidently/done .venv-airflow/done servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
+test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	.venv-evidently/bin/python -m pytest --noconftest $(BESIDE_EVIDENTLY)
 	$(PYTEST) $(ARGS)
 
@@ -131,13 +131,14 @@ lock: .venv/dev ## Lock the dependencies into requirements/.
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra bench --group build -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra evidently --group evidently --group build -o requirements/evidently.txt
 	$(BIN)/uv pip compile $(LOCK) examples/airflow/requirements.in -o requirements/airflow.txt
+	$(BIN)/uv pip compile $(LOCK) --group mlflow -o requirements/mlflow.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/mlserver.in -o requirements/bench-mlserver.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/bentoml.in -o requirements/bench-bentoml.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean: ## Remove the environments and caches.
-	rm -rf .venv .venv-bench .venv-bench-* .venv-evidently .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-bench-* .venv-evidently .venv-airflow .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment with the locked requirements; the file marks that it is complete.
 .venv/demo: requirements/demo.txt pyproject.toml | .venv/python
@@ -172,6 +173,13 @@ clean: ## Remove the environments and caches.
 	@echo "installing the locked requirements of the tests of examples/airflow ..."
 	@$(PYTHON) -m venv .venv-airflow
 	@.venv-airflow/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/airflow.txt
+	@touch $@
+
+# MLflow's server needs another pyarrow than the other tests, whose client is mlflow-skinny.
+.venv-mlflow/done: requirements/mlflow.txt
+	@echo "installing the locked requirements of MLflow's server ..."
+	@$(PYTHON) -m venv .venv-mlflow
+	@.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/mlflow.txt
 	@touch $@
 
 # Other servers need other versions of Driftgauge's dependencies. One that cannot be installed is named and left out.

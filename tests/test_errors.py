@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.errors import (
+    ALIAS_FAILURES,
     DENIALS,
     DROPS,
     FAILURES,
@@ -32,7 +33,18 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
 
 def test_a_reason_belongs_to_one_metric_except_damage_and_what_fails_in_monitoring() -> None:
     grouped = Counter(
-        [*REJECTIONS, *DENIALS, *LIMITED, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS, *SHADOW_DROPS]
+        [
+            *REJECTIONS,
+            *DENIALS,
+            *LIMITED,
+            *FAILURES,
+            *DROPS,
+            *RECOVERIES,
+            *HANG_UPS,
+            *LOG_DROPS,
+            *SHADOW_DROPS,
+            *ALIAS_FAILURES,
+        ]
     )
     twice = {reason for reason, metrics in grouped.items() if metrics > 1}
     assert twice == {Reason.STATE_DAMAGED, Reason.MONITORING_FAILED}
@@ -53,6 +65,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         *HANG_UPS,
         *LOG_DROPS,
         *SHADOW_DROPS,
+        *ALIAS_FAILURES,
     } == {
         Reason.INVALID_LABEL,
         Reason.TOO_MANY_PENDING,
@@ -78,8 +91,6 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.NOT_ACCEPTABLE,
         Reason.INVALID_VERSION,
         Reason.BUNDLE_NOT_ALLOWED,
-        Reason.VERSION_CONFLICT,
-        Reason.VERSION_NOT_LOADED,
         Reason.INTERNAL_ERROR,
     }
 

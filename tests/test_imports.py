@@ -26,7 +26,7 @@ PACKAGES: Final[dict[str, str]] = {
     "metrics.series": "errors",
     "metrics.server_series": "errors metrics.series",
     "metrics.counters": "common drift metrics.series",
-    "metrics": "drift metrics.series metrics.server_series",
+    "metrics": "drift errors metrics.series metrics.server_series",
     "state": "common errors drift metrics.series metrics.server_series metrics.counters",
     "predictions": "common errors drift",
     "monitor": "common errors drift metrics.series metrics.server_series predictions state",
@@ -34,25 +34,26 @@ PACKAGES: Final[dict[str, str]] = {
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "actions": "common errors settings",
+    "registry": "common errors models releases",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
     "edges.formats": "common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about actions common errors drift settings shutdown models metrics.series "
-    "metrics.server_series metrics.counters metrics predictions state monitor ingestion serving releases alerting "
+    "metrics.server_series metrics.counters metrics predictions state monitor ingestion serving releases registry alerting "
     "edges.formats edges.web",
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases edges.formats edges.http edges.kafka edges.files",
+    "ingestion releases registry edges.formats edges.http edges.kafka edges.files",
     "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
     "process": "common errors drift settings shutdown models state edges.http edges.kafka edges.files composition main",
     "demo": "about errors drift settings models models.creation alerting",
-    "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
-    "edges.web edges.files process demo",
+    "cli": "access about common errors drift settings tables models models.creation checks state predictions registry "
+    "alerting edges.web edges.files process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -74,7 +75,8 @@ OUTSIDE: Final[dict[str, str]] = {
     "fsspec": "edges.files",
     "datasketches": "checks",
     "evidently": "checks",
-    **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
+    **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost"), "models"),
+    "mlflow": "models registry",
     "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",

@@ -56,6 +56,12 @@ COMMANDS: Final = (
         "models_app",
         "Load, list and roll back the versions of models in a running server.",
     ),
+    LazyCommand(
+        "mlflow",
+        "driftgauge.cli.mlflow",
+        "mlflow_app",
+        "Keep bundles in MLflow's registry of models, and fetch them from it.",
+    ),
     LazyCommand("state", "driftgauge.cli.state", "state_app", "Inspect or delete the state of a server."),
     LazyCommand(
         "monitoring",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from driftgauge.composition.aliases import compose_aliases
 from driftgauge.composition.loading import candidate_of
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.deployment import ServedDeployment
@@ -60,10 +61,14 @@ def compose_releases(
         latency_bounds=LATENCY_BUCKETS,
     )
     agent = Agent(ledger, membership, deployment, terms, clock, lambda error: problems.record(PROBLEM, error))
+    aliases = compose_aliases(settings, context, agent, own_names, clock)
+    if aliases is not None:
+        deployment.alias_of = aliases.facts
     return Releases(
         context,
         agent,
         deployment,
+        aliases=aliases,
         folders=settings.bundle_folders or tuple(dict.fromkeys(folders)),
         own_names=own_names,
         is_alone=ledger.folder is None and settings.workers > 1,

@@ -23,6 +23,7 @@ from driftgauge.errors.exceptions import (
     PredictionLogError,
     PredictionLogReplaced,
     Refused,
+    RegistryError,
     ReleaseError,
     SettingsError,
     StateError,
@@ -31,6 +32,7 @@ from driftgauge.errors.exceptions import (
     count_refused,
 )
 from driftgauge.errors.reasons import (
+    ALIAS_FAILURES,
     CONSTRAINT_OF,
     DENIALS,
     DROPS,
@@ -48,6 +50,7 @@ from driftgauge.errors.reasons import (
 )
 
 __all__ = [
+    "ALIAS_FAILURES",
     "CONSTRAINT_OF",
     "DENIALS",
     "DROPS",
@@ -82,6 +85,7 @@ __all__ = [
     "PredictionLogReplaced",
     "Reason",
     "Refused",
+    "RegistryError",
     "ReleaseError",
     "SettingsError",
     "StateError",

@@ -112,6 +112,10 @@ class DiagnosisError(DriftgaugeError):
     """A running server did not say what is wrong with its models; the message says why."""
 
 
+class RegistryError(DriftgaugeError, ValueError):
+    """A registry of models cannot be used as asked; the message says what to do."""
+
+
 class LedgerError(StateError):
     """The ledger of releases cannot be read or written; the message says what to do."""
 

@@ -176,6 +176,13 @@ class Reason(StrEnum):
     """The versions of the model do not allow this change now."""
     VERSION_NOT_LOADED = "version_not_loaded"
     """A worker cannot serve the version, so nothing has changed."""
+    # An alias of a registered model that is followed.
+    REGISTRY_UNREACHABLE = "registry_unreachable"
+    """The registry of models does not answer as expected."""
+    ALIAS_NOT_FOUND = "alias_not_found"
+    """The registered model does not have the alias."""
+    VERSION_WITHOUT_BUNDLE = "version_without_bundle"
+    """The registered version has no bundle that a server could load."""
     INTERNAL_ERROR = "internal_error"
     """An unexpected error; the log has the details."""
 
@@ -265,3 +272,11 @@ TURNED_AWAY: Final = (Reason.TOO_MANY_CONNECTIONS, Reason.SLOW_EVICTED)
 """Those of them that a well-behaved client may meet when the server is full."""
 RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)
 """Reasons of states that were rebuilt."""
+ALIAS_FAILURES: Final = (
+    Reason.REGISTRY_UNREACHABLE,
+    Reason.ALIAS_NOT_FOUND,
+    Reason.VERSION_WITHOUT_BUNDLE,
+    Reason.VERSION_NOT_LOADED,
+    Reason.VERSION_CONFLICT,
+)
+"""Why an alias is not followed."""

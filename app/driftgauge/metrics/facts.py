@@ -103,6 +103,25 @@ class StreamFacts:
 
 
 @dataclass(frozen=True)
+class AliasFacts:
+    """The facts of the alias of a registered model that the server follows."""
+
+    alias: str
+    version: str | None
+    """The version that it named last; None before the first answer."""
+    refused: str | None
+    """A version that could not be loaded."""
+    polls: float
+    """Questions to the registry."""
+    failures: tuple[float, ...]
+    """In the order of `ALIAS_FAILURES`."""
+    polled_at: float | None
+    """When the registry answered last, seconds since 1970."""
+    stale_seconds: float
+    """Time without an answer after which an alert is raised."""
+
+
+@dataclass(frozen=True)
 class ReleaseFacts:
     """What a version does, and how its release compares with the one before; NaN where unknown."""
 
@@ -116,6 +135,8 @@ class ReleaseFacts:
     """Increase of the share of rows on which the model fails."""
     thresholds: tuple[float, float] = (math.nan, math.nan)
     """Increases that are a warning and critical."""
+    alias: AliasFacts | None = None
+    """Of the live version of a model that follows one."""
 
     @property
     def is_live(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedMetric
 from driftgauge.drift.performance.outcomes import SEVERITIES, Limits, OutcomeLimits, OutcomeReport
+from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
@@ -183,6 +184,7 @@ MONITOR_GAUGES: Final = (
         lambda facts: np.array(list(facts.clients.values()), dtype=np.float64),
     ),
     *RELEASE_GAUGES,
+    *ALIAS_GAUGES,
     *ROLLING_GAUGES,
     *INGEST_GAUGES,
     *STREAM_GAUGES,

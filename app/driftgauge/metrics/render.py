@@ -23,6 +23,8 @@ from driftgauge.drift.multivariate.compared import RESULTS
 from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
+from driftgauge.errors import ALIAS_FAILURES
+from driftgauge.metrics.alias_gauges import ALIAS, ALIAS_VERSION
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.facts import Exposed as Exposed
 from driftgauge.metrics.gauges import (
@@ -143,7 +145,7 @@ class _MonitorSeries:
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
         """The values of each label of the gauges."""
-        names, report = self.facts.baseline.names, self.report
+        names, report, alias = self.facts.baseline.names, self.report, self.facts.release.alias
         values: Mapping[str, Iterable[str]] = {
             FEATURE: [names[index] for index in self.positions.tolist()],
             "window": report.windows if report else (),
@@ -155,6 +157,9 @@ class _MonitorSeries:
             REFERENCE: REFERENCES,
             "result": RESULTS,
             "client": self.facts.clients,
+            ALIAS: [alias.alias] if alias else (),
+            ALIAS_VERSION: [alias.version or ""] if alias else (),
+            "reason": ALIAS_FAILURES,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}
 

@@ -35,6 +35,7 @@ from driftgauge.settings.outliers import OutlierSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.quality import QualitySettings
+from driftgauge.settings.registry import RegistrySettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
 from driftgauge.settings.statistics import StatisticSettings
@@ -48,6 +49,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Access": AccessSettings,
     "Limits": LimitSettings,
     "Releases": ReleaseSettings,
+    "Registry": RegistrySettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Efficiency": EfficiencySettings,
@@ -79,6 +81,7 @@ PER_MODEL: Final = frozenset(
         *GroundTruthSettings.model_fields,
         *PerformanceSettings.model_fields,
         *IngestionSettings.model_fields,
+        *("follow_alias", "registered_model", "record_verdicts"),
         *("trusted_types", "model_threads", "max_rows", "max_batch_rows", "max_queued_requests", "max_queued_rows"),
     }
     - {
@@ -114,6 +117,7 @@ class Settings(
     EfficiencySettings,
     ThresholdSettings,
     MonitoringSettings,
+    RegistrySettings,
     ReleaseSettings,
     LimitSettings,
     AccessSettings,

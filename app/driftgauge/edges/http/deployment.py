@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.release_view import counts_of, view_of
 from driftgauge.edges.http.served_models import ServedModel
 from driftgauge.errors import BundleError, DriftgaugeError, StateError
+from driftgauge.metrics.facts import AliasFacts
 from driftgauge.releases.bundles import content_digest
 from driftgauge.releases.figures import Counts
 from driftgauge.releases.ledger import Ledger
@@ -74,6 +76,8 @@ class ServedDeployment:
         self._leaving: dict[asyncio.Task[None], ServedModel] = {}
         self._ending: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.alias_of: Callable[[str], AliasFacts | None] | None = None
+        """Returns what is known of the alias that a model follows."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what the models need, and switch versions on this event loop."""
@@ -165,7 +169,9 @@ class ServedDeployment:
         thresholds = (settings.release_threshold_warning_ratio, settings.release_threshold_critical_ratio)
         for version in versions:
             if found := self._context.models.find(name, version.name):
-                found.monitoring.release = view_of(version, history, thresholds)
+                found.monitoring.release = view_of(
+                    version, history, thresholds, None if self.alias_of is None else partial(self.alias_of, name)
+                )
 
     def _mirror(self, name: str, versions: Sequence[Version]) -> None:
         """Show the rows of the live version to the shadow, and to no other."""

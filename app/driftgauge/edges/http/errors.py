@@ -51,6 +51,7 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.BUNDLE_NOT_ALLOWED: 403,
     Reason.VERSION_CONFLICT: 409,
+    Reason.REGISTRY_UNREACHABLE: 502,
     Reason.NO_KEPT_ROWS: 409,
     Reason.ROWS_NOT_COMPARED: 503,
     Reason.INTERNAL_ERROR: 500,

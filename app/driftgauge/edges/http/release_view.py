@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.metrics.facts import Arrays, ReleaseFacts
+from driftgauge.metrics.facts import AliasFacts, Arrays, ReleaseFacts
 from driftgauge.metrics.series import FAILED, LATENCY, LATENCY_BUCKETS, PREDICTIONS
 from driftgauge.releases.figures import UNKNOWN, Changes, Counts, Figures, compared, figures_of
 from driftgauge.releases.release import Change, Role, Version, releases_of
@@ -26,6 +26,8 @@ class ReleaseView:
     """Increases over the release before that are a warning and critical."""
     history: Sequence[Change] = ()
     """The changes of the model's versions, the oldest first."""
+    alias: Callable[[], AliasFacts | None] | None = None
+    """Returns what is known of the alias that the model follows."""
 
     @property
     def is_watched(self) -> bool:
@@ -52,6 +54,7 @@ class ReleaseView:
             latency_changes=(_number(changes.p50_ratio), _number(changes.p99_ratio)),
             error_change=_number(changes.error_ratio),
             thresholds=self.thresholds if is_live else (math.nan, math.nan),
+            alias=self.alias() if is_live and self.alias is not None else None,
         )
 
 
@@ -61,14 +64,19 @@ def counts_of(arrays: Arrays) -> Counts:
     return Counts(tuple(latency.tolist()), float(arrays[PREDICTIONS.name].sum()), float(arrays[FAILED.name].sum()))
 
 
-def view_of(version: Version, history: Sequence[Change], thresholds: tuple[float, float]) -> ReleaseView:
+def view_of(
+    version: Version,
+    history: Sequence[Change],
+    thresholds: tuple[float, float],
+    alias: Callable[[], AliasFacts | None] | None = None,
+) -> ReleaseView:
     """Return the view of a version with the change that made it live last."""
     began = [
         change
         for change in history
         if change.to_version == version.name and change.at == version.since and version.role is Role.LIVE
     ]
-    return ReleaseView(version.role, version.since, began[-1] if began else None, thresholds, tuple(history))
+    return ReleaseView(version.role, version.since, began[-1] if began else None, thresholds, tuple(history), alias)
 
 
 def figures_by_release(history: Sequence[Change], current: Figures | None) -> list[tuple[Change, Figures | None]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.edges.http.aliases import Aliases
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.deployment import ServedDeployment
 from driftgauge.edges.http.release_view import change_json, changes_json, counts_of, figures_by_release
@@ -44,14 +45,20 @@ class Releases:
     """By model, what the bundle in the settings calls it."""
     is_alone: bool
     """Whether other workers cannot see the ledger, so that no version may be loaded."""
+    aliases: Aliases | None = None
+    """The aliases that models follow; None without one."""
 
     def start(self) -> None:
         """Start what each model needs, and follow the ledger; called on the event loop."""
         self.deployment.start(asyncio.get_running_loop())
         self.agent.start()
+        if self.aliases is not None:
+            self.aliases.start()
 
     async def stop(self) -> None:
         """Follow the ledger no longer, and end what runs for models."""
+        if self.aliases is not None:
+            await self.aliases.stop()
         await asyncio.to_thread(self.agent.stop)
         await self.deployment.stop()
 
@@ -60,6 +67,8 @@ class Releases:
     async def load(self, model: str, bundle: str, kind: Kind, cause: Cause) -> dict[str, Any]:
         """Load a version beside the others and give it its role; Refused if it cannot have it."""
         self._require_model(model)
+        if self.aliases is not None and kind is Kind.LOAD:
+            self.aliases.refuse_load(model)
         candidate = await asyncio.to_thread(self._candidate, model, bundle, kind)
         return await self._changed(candidate, kind, cause)
 
@@ -67,7 +76,13 @@ class Releases:
         """Let an earlier version answer again, by default the one before."""
         self._require_model(model)
         target = await asyncio.to_thread(rollback_target, self.agent.ledger, model, version)
-        return await self._changed(target, Kind.ROLLBACK, cause)
+
+        async def change() -> dict[str, Any]:
+            return await self._changed(target, Kind.ROLLBACK, cause)
+
+        if self.aliases is None:
+            return await change()
+        return await self.aliases.with_rollback(model, target.version, cause, change)
 
     async def unload(self, model: str, version: str, cause: Cause) -> dict[str, Any]:
         """End a shadow."""
@@ -138,6 +153,7 @@ class Releases:
         ledger, settings = self.agent.ledger, self.context.settings
         history = ledger.history(model)
         swap = ledger.open_swap(model)
+        alias = None if self.aliases is None else self.aliases.as_json(model)
         return {
             "model_name": model,
             "versions": [self._version_json(own) for own in ledger.versions(model)],
@@ -148,6 +164,7 @@ class Releases:
             },
             "history": [change_json(change) for change in reversed(history)],
             "releases": self._releases_json(model, history),
+            **({} if alias is None else {"alias": alias}),
         }
 
     def _version_json(self, version: Version) -> dict[str, Any]:
