@@ -40,8 +40,8 @@ PACKAGES: Final[dict[str, str]] = {
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about actions common errors drift settings shutdown models metrics.series "
-    "metrics.server_series metrics.counters metrics predictions state monitor ingestion serving releases registry alerting "
-    "edges.formats edges.web",
+    "metrics.server_series metrics.counters metrics predictions state monitor ingestion serving releases registry "
+    "alerting edges.formats edges.web",
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
