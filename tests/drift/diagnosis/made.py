@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.diagnosis.facts import Facts
+from driftgauge.drift.performance.cohort import Cohort
+from driftgauge.drift.performance.counts import CountLayout, LabelledRows
+from driftgauge.drift.performance.metrics import count, measure
+from driftgauge.drift.performance.report import EvidenceFacts, GroundTruth, PerformanceReport, Reference, report_of
+from driftgauge.drift.performance.verdict import Held, PerformancePolicy
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, Table
@@ -38,9 +44,43 @@ def table(rows: int, seed: int, cities: tuple[float, ...] = (0.5, 0.3, 0.2)) -> 
     }
 
 
-def made_baseline(rows: int = 8_000) -> Baseline:
+@functools.cache
+def made_baseline() -> Baseline:
     """Return the baseline of such rows."""
-    return build_baseline(table(rows, 1), created=CREATED)
+    return build_baseline(table(8_000, 1), created=CREATED)
+
+
+def of_class(rows: int, seed: int, rate: float) -> dict[str, Any]:
+    """Return rows of which a part of `rate` is positive, drawn from many by their class."""
+    rng = np.random.default_rng([seed, 1])
+    pool = table(8 * rows, seed)
+    positive = rng.random(8 * rows) < pool["prediction"]
+    wanted = rng.random(rows) < rate
+    places = np.where(wanted, rng.choice(np.flatnonzero(positive), rows), rng.choice(np.flatnonzero(~positive), rows))
+    return {name: _at(own, places) for name, own in pool.items()}
+
+
+def _at(own: Any, places: Any) -> Any:
+    return Categories(own.codes[places], own.names) if isinstance(own, Categories) else own[places]
+
+
+def performance(scores: FloatArray, labels: FloatArray, since: float | None = None) -> PerformanceReport:
+    """Return the report on ground truth, against a model whose scores in the reference are calibrated."""
+    held_scores = table(4_000, 11)["prediction"]
+    held_labels = (np.random.default_rng([11, 1]).random(4_000) < held_scores).astype(np.float64)
+    layout = CountLayout.of("binary", 2, np.quantile(held_scores, np.linspace(0.0, 1.0, 129)).tolist())
+    target = build_baseline({"label": Categories(held_labels.astype(np.int64), ("0", "1"))}, created=CREATED)
+    rows = {"held": (held_scores, held_labels), "live": (scores, labels)}
+    counts = {
+        name: count(layout, LabelledRows(own, truth, (own >= 0.5).astype(np.int64)))
+        for name, (own, truth) in rows.items()
+    }
+    labelled = np.append(np.bincount(labels.astype(np.int64), minlength=2), [0.0, 0.0, 0.0]).astype(np.float64)
+    cohort = Cohort(START, START + 1.0, len(scores), 0.0, counts["live"], labelled)
+    evidence = EvidenceFacts(9.0 if since else 0.0, 7.0, since)
+    reference = Reference(layout, Held(4_000, measure(counts["held"])), PerformancePolicy(), target)
+    truth = GroundTruth(START, START, {"1000": cohort}, evidence, evidence)
+    return report_of(truth, reference, "1000", ("1000",))
 
 
 def as_rows(baseline: Baseline, columns: Table) -> FloatArray:

@@ -41,7 +41,7 @@ def ranked_causes(case: Case) -> tuple[Cause, ...]:
 
 
 def _causes(case: Case) -> Iterator[Cause]:
-    chosen = chosen_signatures(case, [*single_causes(case), *mixed_causes(case)])
+    chosen = chosen_signatures(case, list(mixed_causes(case)), list(single_causes(case)))
     explained = {i for own in chosen for i in own.columns}
     yield from (own.cause for own in chosen)
     yield from (column_drift(case, i) for i in case.moved_features if i not in explained)
@@ -57,11 +57,18 @@ def _causes(case: Case) -> Iterator[Cause]:
     yield from of_system(case)
 
 
-def chosen_signatures(case: Case, found: Sequence[Found]) -> list[Found]:
+def chosen_signatures(case: Case, joint: Sequence[Found], single: Sequence[Found]) -> list[Found]:
     """Return signatures that explain different columns: the best for each column, one after the other.
 
-    The best one takes away most of importance times drift.
+    The best one takes away most of importance times drift. A joint one, which explains several columns by the share of
+    one group, goes before any of a single column: that could not say why the other columns have moved.
     """
+    chosen = _disjoint(case, joint)
+    taken = {i for own in chosen for i in own.columns}
+    return [*chosen, *_disjoint(case, [own for own in single if not taken & set(own.columns)])]
+
+
+def _disjoint(case: Case, found: Sequence[Found]) -> list[Found]:
     left, chosen = list(found), []
     while left:
         merit = {id(own): own.explained * case.rank_score(own.columns) for own in left}

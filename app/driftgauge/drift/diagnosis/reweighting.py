@@ -23,6 +23,8 @@ from driftgauge.drift.statistics.psi import psi
 
 LEAST_EXPLAINED: Final = 0.6
 """Part of the change of the other columns that a mix has to explain."""
+LEAST_PART: Final = 0.5
+"""Part of the change of a single column that a mix has to explain to be its cause."""
 FEWEST_INDEPENDENT: Final = 50.0
 """Weighted rows, as independent ones, that a comparison needs."""
 LARGEST_WEIGHT: Final = 50.0
@@ -39,6 +41,10 @@ class Reweighted:
     after: FloatArray
     independent: float
     """Rows of equal weight that carry the same information."""
+
+    def well_explained(self, columns: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the columns of which weighting takes away at least half of the change."""
+        return tuple(i for i in columns if self.after[i] <= LEAST_PART * self.before[i])
 
     def explained(self, columns: tuple[int, ...]) -> float:
         """Return the part of the change of some columns that weighting takes away."""
@@ -96,7 +102,7 @@ def traffic_mix(case: Case, i: int, first: int) -> Iterator[Found]:
         f"change of {', '.join(case.names[j] for j in others)}."
     )
     evidence: dict[str, float | str] = {"group": name, "share": now, "reference_share": was, "explained": explained}
-    explains = (*others, *case.moved_outputs)
+    explains = (*found.well_explained(others), *case.moved_outputs)
     made = cause(case, "traffic_mix", (i,), why, evidence, explains=explains)
     yield Found(made, (i, *explains), found.explained((i, *others)))
 
@@ -147,8 +153,9 @@ def label_shift(case: Case, first: int) -> Iterator[Found]:
     )
     evidence = {"positive_rate": now, "reference_positive_rate": usual, "explained": explained}
     total = max(case.rank_score(columns), float(case.psi[score]), label_change(case))
-    made = cause(case, "label_shift", (score,), why, evidence, explains=features, score=total)
-    yield Found(made, columns, explained)
+    explains = found.well_explained(features)
+    made = cause(case, "label_shift", (score,), why, evidence, explains=explains, score=total)
+    yield Found(made, (score, *explains), explained)
 
 
 def positive_rate(case: Case) -> float | None:

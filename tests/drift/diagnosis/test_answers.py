@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.diagnosis.diagnosis import diagnose
+from driftgauge.drift.diagnosis.facts import Facts
+
+from tests.drift.diagnosis.made import START, facts_of, made_baseline, performance, table
+
+
+def quiet() -> Facts:
+    return facts_of(made_baseline(), table(3_000, 2))
+
+
+def truth(seed: int, flipped: float) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng([seed, 1])
+    scores = table(3_000, seed)["prediction"]
+    labels = rng.random(3_000) < scores
+    return scores, (labels != (rng.random(3_000) < flipped)).astype(np.float64)
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_one_answer_for_different_inputs_is_told(share: float) -> None:
+    rows = table(2_000, 3)
+    rows["prediction"] = np.where(np.random.default_rng(4).random(2_000) < share, 0.02, rows["prediction"])
+    found = diagnose(facts_of(made_baseline(), table(1_500, 2), rows)).first
+    assert found is not None
+    assert (found.kind, found.columns) == ("constant_answers", ("prediction",))
+    assert found.evidence["value"] == 0.02
+
+
+def test_scores_that_vary_within_one_class_are_one_class() -> None:
+    rows = table(3_000, 3)
+    rows["prediction"] = 0.45 * rows["prediction"]
+    found = diagnose(facts_of(made_baseline(), table(1_500, 2), rows)).first
+    assert found is not None
+    assert (found.kind, found.evidence["class"]) == ("constant_answers", "the negative class")
+
+
+def test_answers_that_move_without_inputs_are_another_models() -> None:
+    rows = table(3_000, 3)
+    rows["prediction"] = rows["prediction"] ** 0.6
+    found = diagnose(facts_of(made_baseline(), table(1_500, 2), rows)).first
+    assert found is not None
+    assert found.kind == "score_drift"
+
+
+def test_worse_answers_for_the_usual_inputs_are_concept_drift() -> None:
+    facts = replace(quiet(), performance=performance(*truth(11, 0.3), since=START))
+    found = diagnose(facts)
+    assert found.first is not None
+    assert (found.first.kind, found.first.since) == ("concept_drift", START)
+    assert [step.status for step in found.steps] == ["unknown", "fine", "fine", "wrong", "fine"]
+
+
+def test_truth_as_usual_is_no_concept_drift() -> None:
+    found = diagnose(replace(quiet(), performance=performance(*truth(11, 0.0))))
+    assert found.state == "nothing_wrong"
+    assert found.steps[3].status == "fine"
+
+
+def test_a_drop_of_performance_after_a_change_of_inputs_comes_after_that() -> None:
+    rows = table(1_500, 3)
+    rows["distance"] = rows["distance"] * 1_000.0
+    facts = facts_of(made_baseline(), table(1_500, 2), rows, performance=performance(*truth(11, 0.3), since=START))
+    assert [own.kind for own in diagnose(facts).causes] == ["unit_change", "performance_drop"]
