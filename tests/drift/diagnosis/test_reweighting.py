@@ -8,7 +8,7 @@ from driftgauge.drift.diagnosis.case import Case
 from driftgauge.drift.diagnosis.diagnosis import diagnose
 from driftgauge.drift.diagnosis.reweighting import group_weights, live_rate, reweighted
 
-from tests.drift.diagnosis.made import facts_of, made_baseline, of_class, performance, table
+from tests.drift.diagnosis.made import as_rows, facts_of, made_baseline, of_class, performance, table
 
 MIXED = (0.1, 0.1, 0.8)
 
@@ -36,6 +36,15 @@ def test_rows_weighted_by_their_group_look_like_the_reference() -> None:
 def test_a_group_that_is_gone_cannot_be_weighted_for() -> None:
     case = Case(facts_of(made_baseline(), table(2_000, 3, (0.0, 0.5, 0.5))))
     assert group_weights(case, case.names.index("city"), 0) is None
+
+
+def test_kept_rows_stand_for_groups_that_are_gone() -> None:
+    facts = facts_of(made_baseline(), table(2_000, 2), table(2_500, 3, (0.0, 0.1, 0.9)))
+    assert "traffic_mix" not in {own.kind for own in diagnose(facts).causes}
+    kept = as_rows(made_baseline(), table(2_000, 8))
+    found = diagnose(replace(facts, reference_rows=kept)).first
+    assert found is not None
+    assert (found.kind, found.columns, found.evidence["group"]) == ("traffic_mix", ("city",), "east")
 
 
 @pytest.mark.parametrize("rate", [0.75, 0.9])

@@ -89,9 +89,9 @@ def traffic_mix(case: Case, i: int, first: int) -> Iterator[Found]:
     if column.bins.rule == "interval" or not others:
         return
     weights = group_weights(case, i, first)
-    if weights is None:
+    found = reweighted_reference(case, i, first) if weights is None else reweighted(case, first, weights)
+    if found is None:
         return
-    found = reweighted(case, first, weights)
     # The scores follow the features, so they may be explained but prove nothing.
     explained = found.explained(others)
     if explained < LEAST_EXPLAINED or found.independent < FEWEST_INDEPENDENT:
@@ -117,6 +117,30 @@ def group_weights(case: Case, i: int, first: int) -> FloatArray | None:
     ratio = np.divide(was, now, out=np.zeros(len(was)), where=now > 0.0)
     weights: FloatArray = ratio[codes]
     return weights
+
+
+def reweighted_reference(case: Case, i: int, first: int) -> Reweighted | None:
+    """Compare all features with kept rows of the reference that are weighted to the live shares of a column's groups.
+
+    For groups that are gone from live rows, which therefore cannot be weighted. None without kept rows.
+    """
+    rows = case.facts.reference_rows
+    if rows is None or len(rows) < FEWEST_ROWS:
+        return None
+    kept = case.baseline.binner.codes(rows)
+    groups, width = case.codes(i, first), len(case.expected(i))
+    now, was = (np.bincount(own, minlength=width) / max(1, len(own)) for own in (groups, kept[:, i]))
+    weights = np.divide(now, was, out=np.zeros(width), where=was > 0.0)[kept[:, i]]
+    if not weights.sum():
+        return None
+    independent = float(weights.sum() ** 2 / (weights**2).sum())
+    before, after = np.zeros(len(case.names)), np.zeros(len(case.names))
+    for j in case.features:
+        counts = np.bincount(case.codes(j, first), minlength=width).astype(np.float64)
+        weighted = np.bincount(kept[:, j], weights=weights, minlength=width) * (independent / weights.sum())
+        found = psi(np.stack([counts, counts]), np.stack([case.expected(j), weighted])).debiased
+        before[j], after[j] = np.nan_to_num(found)
+    return Reweighted(before, after, independent)
 
 
 def _largest_growth(case: Case, i: int, first: int) -> tuple[str, float, float]:
