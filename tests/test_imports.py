@@ -36,7 +36,7 @@ PACKAGES: Final[dict[str, str]] = {
     "actions": "common errors settings",
     "registry": "common errors models releases",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
-    "edges.formats": "common errors drift models serving predictions ingestion",
+    "edges.formats": "actions common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about actions common errors drift settings shutdown models metrics.series "
@@ -44,7 +44,7 @@ PACKAGES: Final[dict[str, str]] = {
     "alerting edges.formats edges.web",
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
-    "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
+    "composition": "actions common errors drift settings models metrics.series metrics predictions state monitor "
     "ingestion releases registry edges.formats edges.http edges.kafka edges.files",
     "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
+from driftgauge.composition.actions import compose_actions
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
@@ -104,6 +105,7 @@ def create_app(
             return load_model(own, bundle_of(own, candidate), context.access, clock, service)
 
         app.state.releases = compose_releases(settings, context, load_version, clock)
+    app.state.actions = compose_actions(settings, context, getattr(app.state, "releases", None), clock)
     open_metrics = settings.metrics_access == "open"
     install_routes(app, _documented(context), context.access, open_metrics=open_metrics)
     app.describe = partial(_describe, app, context)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from driftgauge.errors import DriftgaugeError
-from driftgauge.settings.actions import AnyAction
+from driftgauge.settings.actions import AnyAction, as_json
 
 MODEL_LABEL: Final = "model_name"
 
@@ -87,6 +87,21 @@ class Action:
         """Its kind: `url`, `switch` or `command`."""
         return self.settings.kind
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Its guards as JSON, without the options of its kind, which may hold secrets."""
+        return as_json(self.settings)
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether a second condition must hold."""
+        return getattr(self.settings, "confirm", None) is not None
+
+    @property
+    def confirm_within_seconds(self) -> float:
+        """Time for which it waits for its second condition."""
+        return getattr(self.settings, "confirm_within_seconds", 0.0)
+
     def matches(self, alert: Alert) -> bool:
         """Return whether an alert leads to it."""
         own = self.settings
@@ -122,6 +137,11 @@ class Decision:
     attempts: int = 0
     notes: Mapping[str, str] = field(default_factory=dict)
     """What the executor keeps for later, such as the version before."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it changes further."""
+        return self.state in OPEN
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from driftgauge.errors.exceptions import (
     AboutError,
+    ActionsError,
+    ActionsUnavailable,
     BaselineError,
     BundleError,
     CheckError,
@@ -65,6 +67,8 @@ __all__ = [
     "TURNED_AWAY",
     "UNREADABLE",
     "AboutError",
+    "ActionsError",
+    "ActionsUnavailable",
     "BaselineError",
     "BundleError",
     "CheckError",

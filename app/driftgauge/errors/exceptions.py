@@ -124,6 +124,14 @@ class LedgerUnavailable(LedgerError):
     """The folder of the ledger of releases cannot be used at all, such as one that is read-only."""
 
 
+class ActionsError(StateError):
+    """The history of actions cannot be read or written; the message says what to do."""
+
+
+class ActionsUnavailable(ActionsError):
+    """The folder of the history of actions cannot be used at all, such as one that is read-only."""
+
+
 class PredictionLogError(DriftgaugeError):
     """The prediction log cannot be opened, read or written; the message says what to do."""
 

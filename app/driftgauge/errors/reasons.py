@@ -88,6 +88,13 @@ class Reason(StrEnum):
     """The database of the prediction log could not be read."""
     LABELS_NOT_STORED = "labels_not_stored"
     """The database of the prediction log could not store the labels."""
+    # Alerts that are refused.
+    INVALID_ALERT = "invalid_alert"
+    """The body is not that of Alertmanager's webhook."""
+    ACTIONS_DISABLED = "actions_disabled"
+    """The settings have no actions."""
+    ACTIONS_NOT_STORED = "actions_not_stored"
+    """The history of actions could not be read or written."""
     # Observations that are lost.
     MONITORING_FAILED = "monitoring_failed"
     """Monitoring raised; the prediction was answered."""

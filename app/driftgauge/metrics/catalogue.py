@@ -9,7 +9,16 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES, QualityGauge
 from driftgauge.metrics.series import AVAILABLE, BINS, INFO, MODEL_LABELS, REFERENCE_RATIO, Declared, monitor_series
-from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, LOG_GAUGES, PRICE, PROCESS, server_series
+from driftgauge.metrics.server_series import (
+    ACTION_LAST,
+    ACTIONS,
+    BUDGET,
+    CALLER_LIMITS,
+    LOG_GAUGES,
+    PRICE,
+    PROCESS,
+    server_series,
+)
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:
@@ -28,6 +37,8 @@ def catalogue() -> list[tuple[str, str, str, str]]:
             PRICE,
             *CALLER_LIMITS,
             *LOG_GAUGES,
+            ACTIONS,
+            ACTION_LAST,
             GPU_INFO,
             *(own for own, _ in GPU_GAUGES),
         )

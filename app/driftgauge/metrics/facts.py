@@ -223,6 +223,17 @@ class WorkerFacts:
 
 
 @dataclass(frozen=True)
+class ActionFacts:
+    """How often an action on alerts has ended how."""
+
+    name: str
+    totals: Mapping[str, int]
+    """Decisions by result."""
+    last: Mapping[str, float]
+    """When the last of them ended, seconds since 1970; results that have not been are absent."""
+
+
+@dataclass(frozen=True)
 class ServerFacts:
     """The facts of the server itself."""
 
@@ -240,3 +251,5 @@ class ServerFacts:
     """Currency and price of a second of the server; None if it is not known."""
     gpus: Sequence[GpuReading] = ()
     """The GPUs of the machine, as far as they are known."""
+    actions: Sequence[ActionFacts] = ()
+    """Empty where the settings have no actions."""

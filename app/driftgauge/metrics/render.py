@@ -24,6 +24,7 @@ from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.errors import ALIAS_FAILURES
+from driftgauge.metrics.action_series import action_samples
 from driftgauge.metrics.alias_gauges import ALIAS, ALIAS_VERSION
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.facts import Exposed as Exposed
@@ -55,7 +56,17 @@ from driftgauge.metrics.series import (
     CounterSpec,
     Declared,
 )
-from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, CPU, LOG_GAUGES, PRICE, PROCESS, SLOT
+from driftgauge.metrics.server_series import (
+    ACTION_LAST,
+    ACTIONS,
+    BUDGET,
+    CALLER_LIMITS,
+    CPU,
+    LOG_GAUGES,
+    PRICE,
+    PROCESS,
+    SLOT,
+)
 from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
 
 Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge | QualityGauge
@@ -235,6 +246,10 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     for gauge, number in stated:
         yield from _family(gauge, openmetrics, [] if number is None else [[sample(gauge.name, "", number)]])
     yield from _gpu_families(server.gpus, openmetrics)
+    yield from chain.from_iterable(
+        _family(spec, openmetrics, [action_samples(spec, server.actions)] if server.actions else [])
+        for spec in (ACTIONS, ACTION_LAST)
+    )
 
 
 def _gpu_families(gpus: Sequence[GpuReading], openmetrics: bool) -> Iterator[str]:

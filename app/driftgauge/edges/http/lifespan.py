@@ -18,14 +18,14 @@ from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.shutdown import enforce_deadline
 
 
-class RunningReleases(Protocol):
-    """What follows the versions of the models beside requests."""
+class Running(Protocol):
+    """What runs beside requests: what follows the versions of the models, and actions on alerts."""
 
     def start(self) -> None:
-        """Start it, and what each model needs."""
+        """Start it, and what it needs."""
 
     async def stop(self) -> None:
-        """Stop it, and what each model needs."""
+        """Stop it, and what it needs."""
 
 
 SWITCH_SECONDS: Final = 0.0001
@@ -36,13 +36,16 @@ SWITCH_SECONDS: Final = 0.0001
 async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     """Serve from here on, and at the end save the state."""
     context: ServerContext = app.state.context
-    releases: RunningReleases | None = getattr(app.state, "releases", None)
+    releases: Running | None = getattr(app.state, "releases", None)
     if releases is None:
         watching = [asyncio.create_task(work) for work in context.monitoring.work()]
     else:
         watching = [asyncio.create_task(work) for work in context.monitoring.service_work()]
         releases.start()
     watching.append(asyncio.create_task(context.access.watch()))
+    actions: Running | None = getattr(app.state, "actions", None)
+    if actions is not None:
+        actions.start()
     log, slot = structlog.get_logger(), context.monitoring.service.store.number
     for model in context.monitoring.models:
         log.info("started", model=model.model_name, version=model.model_version, slot=slot)
@@ -56,6 +59,8 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
         context.ready = False
         for task in watching:
             task.cancel()
+        if actions is not None:
+            await actions.stop()
         if releases is not None:
             await releases.stop()
         await asyncio.gather(*watching, return_exceptions=True)

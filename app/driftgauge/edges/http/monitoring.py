@@ -18,7 +18,7 @@ from driftgauge.common.versions import Versions
 from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused, SettingsError
-from driftgauge.metrics.facts import MonitorFacts, ServerFacts, StreamFacts, WorkerFacts
+from driftgauge.metrics.facts import ActionFacts, MonitorFacts, ServerFacts, StreamFacts, WorkerFacts
 from driftgauge.metrics.gpu import GpuReading, Gpus
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import CounterSpec
@@ -87,6 +87,8 @@ class Monitoring:
     """The models that could not be loaded, and why."""
     streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
     """What reads messages into models, by their names and versions."""
+    actions: Callable[[], Sequence[ActionFacts]] | None = None
+    """Returns how often actions on alerts have ended how; None without actions. Blocks."""
 
     gpus: Gpus | None = None
     """Reads the GPUs of the machine; None if there is no library for it."""
@@ -232,7 +234,8 @@ class Monitoring:
         return SingleFlight(self.gpus.read, thread, keep_seconds=GPU_KEEP_SECONDS)
 
     async def _server(self) -> ServerFacts:
-        return self._server_facts(*await self._members())
+        facts = self._server_facts(*await self._members())
+        return facts if self.actions is None else replace(facts, actions=await asyncio.to_thread(self.actions))
 
     async def _members(self) -> tuple[Sequence[SlotTotals], LogFacts | None]:
         """Return what the workers have counted, and what is known of the prediction log."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from driftgauge.access.caller import Scope
 from driftgauge.edges.http import (
+    actions,
     docs_page,
     health,
     infer,
@@ -30,6 +31,7 @@ from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, 
 from driftgauge.edges.http.openapi import (
     bodies,
     schemas,
+    schemas_actions,
     schemas_diagnosis,
     schemas_history,
     schemas_ingest,
@@ -141,6 +143,16 @@ ROUTES: Final = (
     ),
     *INGEST_ROUTES,
     *MONITORING_ROUTES,
+    Route(
+        "POST",
+        actions.ALERTS,
+        actions.alerts,
+        (200, 400, 403, 404, 408, 413, 422, 503),
+        "actions",
+        Scope.ACTIONS,
+        schemas_actions.ReceivedAlerts,
+    ),
+    Route("GET", actions.PATH, actions.actions, (200, 422, 503), "actions", READ, schemas_actions.ActionHistory),
     Route(
         "POST",
         multivariate.PATH,
@@ -276,6 +288,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas.OF_MODEL
     elif route.path == LABELS:
         parameters += schemas_labels.PARAMETERS
+    elif route.path == actions.PATH:
+        parameters += schemas_actions.PARAMETERS
     elif route.path == PREDICTIONS:
         parameters += schemas_predictions.PARAMETERS
     elif route.tag == "ingest":
@@ -290,6 +304,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         extra["requestBody"] = swap.body_schema(CHANGES[route.handler])
     elif route.tag == "ingest" and route.method == "POST":
         extra["requestBody"] = _RECORDS
+    elif route.path == actions.ALERTS:
+        extra["requestBody"] = schemas_actions.ALERTS_BODY
     elif route.path == LABELS:
         extra["requestBody"] = schemas_labels.labels_body(served)
     return extra

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
-from driftgauge.common.schema_errors import LINE, explain
+from driftgauge.common.schema_errors import LINE
 from driftgauge.edges.http.access import caller_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.releases import LONGEST_TEXT, Releases
+from driftgauge.edges.http.small_body import Body, read_body
 from driftgauge.errors import Reason, Refused
 from driftgauge.releases.release import Cause, Kind
 
@@ -53,9 +54,6 @@ class Rollback(_Asked):
 
 class UnloadShadow(_Asked):
     """The body of a request to end a shadow."""
-
-
-Body = TypeVar("Body", bound=BaseModel)
 
 
 async def load_version(request: Request) -> Response:
@@ -107,16 +105,7 @@ def _cause(request: Request, asked: _Asked) -> Cause:
 
 async def _body(request: Request, schema: type[Body]) -> Body:
     """Read a small JSON body; Refused if it is none, or has a wrong field."""
-    content = bytearray()
-    async for piece in request.stream():
-        content += piece
-        if len(content) > MOST_BODY_BYTES:
-            raise Refused(Reason.BODY_TOO_LARGE, f"the body has more than {MOST_BODY_BYTES:,} bytes")
-    try:
-        return schema.model_validate_json(bytes(content))
-    except ValidationError as error:
-        field = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
-        raise Refused(Reason.INVALID_VERSION, explain(error, "the body"), {"field": field}) from error
+    return await read_body(request, schema, MOST_BODY_BYTES, Reason.INVALID_VERSION)
 
 
 def body_schema(schema: type[BaseModel]) -> dict[str, Any]:

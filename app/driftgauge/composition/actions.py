@@ -1,0 +1,63 @@
+"""Puts actions on alerts together: the history that all workers share, and what runs them in this one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from driftgauge.actions.action import Action, Confirmer, Executor
+from driftgauge.actions.history import FOLDER, History
+from driftgauge.actions.runner import Runner, Tools
+from driftgauge.common.private_files import FileLock
+from driftgauge.edges.http.action_service import ActionService
+from driftgauge.edges.http.context import ServerContext
+from driftgauge.edges.http.releases import Releases
+from driftgauge.errors import SettingsError
+from driftgauge.settings.options import Settings
+
+PROBLEM = "actions"
+LOCK = "runner.lock"
+
+
+def compose_actions(
+    settings: Settings, context: ServerContext, releases: Releases | None, clock: Callable[[], float]
+) -> ActionService | None:
+    """Assemble the actions of a server; None without any in the settings.
+
+    SettingsError without a state folder: a restart would forget what was done. ActionsError if it cannot be used.
+    """
+    if not settings.actions:
+        return None
+    folder = settings.state_folder
+    if folder is None:
+        raise SettingsError("actions need a state folder, in which their history is kept: set state_dir")
+    actions = [Action(own) for own in settings.actions]
+    history = History.open(folder, settings.actions_history_rows)
+    problems = context.monitoring.service.problems
+
+    def report(error: Exception) -> None:
+        problems.record(PROBLEM, error)
+
+    def make(loop: asyncio.AbstractEventLoop) -> tuple[Runner, Mapping[str, Executor]]:
+        executors = executors_of(context, releases, loop)
+        tools = Tools(executors, confirmer_of(context, loop), clock, report)
+        return Runner(history, actions, FileLock(folder / FOLDER / LOCK), tools), executors
+
+    names = context.monitoring.models.names
+    service = ActionService(actions, history, clock, make, names[0] if len(names) == 1 else None, report)
+    context.monitoring.actions = service.facts
+    return service
+
+
+def executors_of(
+    context: ServerContext, releases: Releases | None, loop: asyncio.AbstractEventLoop
+) -> Mapping[str, Executor]:
+    """Return what runs actions, by their kind."""
+    del context, releases, loop
+    return {}
+
+
+def confirmer_of(context: ServerContext, loop: asyncio.AbstractEventLoop) -> Confirmer | None:
+    """Return what looks at the second condition of an action."""
+    del context, loop
+    return None
