@@ -15,6 +15,7 @@ from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.facts import (
+    ActionFacts,
     IngestFacts,
     LabelFacts,
     Limits,
@@ -81,6 +82,8 @@ OURS = ("model_", "http_", "prediction_log_", "process_", "server_", "gpu_")
 GPUS = (GpuReading(0, "A100", "GPU-1", 0.5, 1e9, 4e10, 5e8, 54.0, 143.25),)
 LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9, 1.0)
 """Numbers of the prediction log, in the order of `LOG_GAUGES`."""
+ACTED = (ActionFacts("retrain", {"done": 3, "failed": 0}, {"done": START}),)
+"""An action that has been done three times and has never failed."""
 PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 
 
@@ -101,7 +104,7 @@ class Exposition:
         counters = server or counters_of(SERVER)
         available = {(own.model_name, own.model_version): True for own in monitors}
         facts = ServerFacts(
-            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS
+            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS, ACTED
         )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()

@@ -26,6 +26,8 @@ from driftgauge.metrics.series import (
     monitor_series,
 )
 from driftgauge.metrics.server_series import (
+    ACTION_LAST,
+    ACTIONS,
     CALLER_LIMITS,
     CONNECTIONS_REFUSED,
     ERROR_BUDGET,
@@ -223,8 +225,18 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         *(limit.name for limit in CALLER_LIMITS),
         *(gauge.name for gauge in LOG_GAUGES),
         *(spec.name.removesuffix("_total") for spec in PROCESS),
+        ACTIONS.name.removesuffix("_total"),
+        ACTION_LAST.name,
         "python_info",
     }
+
+
+def test_actions_are_listed_by_name_and_result_where_there_are_any() -> None:
+    text = Exposition(TEXT, []).text
+    assert 'server_actions_total{action="retrain",result="done"} 3' in text
+    assert 'server_actions_total{action="retrain",result="failed"} 0' in text
+    assert text.count("server_action_last_result_timestamp_seconds{") == 1
+    assert "server_action" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
 
 
 def test_a_caller_without_limits_has_no_series_of_them() -> None:

@@ -160,14 +160,14 @@ LOG_GAUGES: Final = (
 # ---------------------------------------------------------------- actions on alerts
 
 ACTIONS: Final = Declared(
-    "model_actions_total",
+    "server_actions_total",
     "counter",
     "Decisions on actions that have ended, by action and result: done, failed, unknown, refused, dry_run. Only with "
     "actions in the settings.",
     ("action", "result"),
 )
 ACTION_LAST: Final = Declared(
-    "model_action_last_result_timestamp_seconds",
+    "server_action_last_result_timestamp_seconds",
     "gauge",
     "When the last decision on an action ended with the result; absent for a result that has not been.",
     ("action", "result"),

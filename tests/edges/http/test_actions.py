@@ -79,9 +79,9 @@ def test_an_alert_leads_to_an_action_that_is_run_and_shown(binary: Example, tmp_
         done = until_done(own)
         assert [step["state"] for step in done["steps"]] == ["decided", "started", "sent", "done"]
         assert executor.runs == [(decision["execution_id"], 1)]
-        assert own.metric("model_actions_total", action="retrain", result="done") == 1.0
-        assert own.metric("model_actions_total", action="retrain", result="failed") == 0.0
-        last = own.metric("model_action_last_result_timestamp_seconds", action="retrain", result="done")
+        assert own.metric("server_actions_total", action="retrain", result="done") == 1.0
+        assert own.metric("server_actions_total", action="retrain", result="failed") == 0.0
+        last = own.metric("server_action_last_result_timestamp_seconds", action="retrain", result="done")
         assert last == pytest.approx(time.time(), abs=60.0)
         document = own.client.get("/openapi.json").json()
         for method, path, body in (("post", "/actions/alertmanager", answer.json()), ("get", "/actions", shown(own))):
@@ -144,7 +144,7 @@ def test_without_actions_there_is_nothing_to_do(binary: Example, tmp_path: Path)
         refused = post(own)
         assert (refused.status_code, refused.json()["error"]["code"]) == (404, "actions_disabled")
         assert shown(own) == {"actions": [], "decisions": [], "next_before": None, "dropped": 0}
-        assert "model_action" not in own.client.get("/metrics").text
+        assert "server_action" not in own.client.get("/metrics").text
     assert not (tmp_path / "@actions").exists()
 
 
