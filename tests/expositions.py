@@ -168,6 +168,7 @@ def facts_of(
         ingest=IngestFacts(
             last_received=START, stale_seconds=3_600.0, refused_ratio=0.01, seen_records=1_000_000, open_events=12
         ),
+        queue=(0.25, 0.125),
         release=release or ReleaseFacts(),
         estimated=monitor.last.estimated.windows,
         requests=request_report(SentRows(START), SentRows(START), Constraints(()), {}),

@@ -209,6 +209,7 @@ def load_model(
     threshold = None if scorer is None else scorer.threshold
     outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
     batcher = _batcher(settings, predictor, capture, executor, outliers)
+    monitoring.publisher.model_queue = lambda: (batcher.queued_requests, batcher.queued_rows)
     decoder, usual = (
         FeatureDecoder(info, () if bundle.constraints is None else bundle.constraints.required),
         AnswerStyle(threshold, jobs=settings.job_ids),

@@ -287,3 +287,61 @@ def test_outliers_are_shown_beside_the_reference_and_the_limit(tmp_path: Path) -
         (query, "{}", value) for query, value in zip(asked("overview", "Outliers"), (0.3, 0.001, 0.2), strict=True)
     ]
     find(given, found, tmp_path)
+
+
+def test_latency_is_shown_beside_its_past_and_its_rise_beside_the_limits(tmp_path: Path) -> None:
+    small, one = {"instance": "", "batch_size_bucket": "small"}, '{batch_size_bucket="small"}'
+    given: Given = {
+        "model_size:model_prediction_latency_seconds:p95_5m": [(small, 0.5)],
+        "model_size:model_prediction_latency_seconds:p95_7d_median": [(small, 0.25)],
+        "model_size:model_prediction_latency_rise:ratio5m": [(small, 1.0)],
+        "model_prediction_latency_rise_threshold_ratio": [({"severity": "warning"}, 0.5)],
+    }
+    now, past = asked("overview", "Latency beside its past")
+    rise, limit = asked("overview", "Rise of latency over its past")
+    found = [(now, one, 0.5), (past, one, 0.25), (rise, one, 1.0), (limit, '{severity="warning"}', 0.5)]
+    find(given, found, tmp_path)
+
+
+def test_the_fullest_queue_and_the_use_of_each_gpu_are_shown(tmp_path: Path) -> None:
+    other = {"instance": "app-2:8000"}
+    given: Given = {
+        "model_info": [({}, 1), (other, 1)],
+        "model_queue_used_ratio": [
+            ({"limit": "requests"}, 0.125),
+            ({"limit": "rows"}, 0.25),
+            ({**other, "limit": "rows"}, 0.5),
+        ],
+        "gpu_memory_used_bytes": [({**JOB, "gpu": "0"}, 1e9), ({**JOB, "gpu": "1", "instance": "other:1"}, 1e9)],
+        "gpu_memory_bytes": [({**JOB, "gpu": "0"}, 4e9), ({**JOB, "gpu": "1", "instance": "other:1"}, 4e9)],
+        "gpu_utilization_ratio": [({**JOB, "gpu": "0"}, 0.75)],
+    }
+    (queue,), (used,), (memory,) = (asked("overview", own) for own in ("Queue of the model", "GPU use", "GPU memory"))
+    gpu = '{instance="app-1:8000", gpu="0"}'
+    found = [(queue, '{limit="requests"}', 0.125), (queue, '{limit="rows"}', 0.5), (used, gpu, 0.75)]
+    find(given, [*found, (memory, gpu, 0.25)], tmp_path)
+
+
+COSTS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("Cost of a thousand predictions", "job:server_cost_per_thousand_predictions:rate1h", {"currency": "EUR"}),
+    ("Cost of a second of CPU time", "job:server_cost_per_cpu_second:rate1h", {"currency": "EUR"}),
+    ("CPU time of a thousand predictions", "job:process_cpu_seconds_per_thousand_predictions:rate1h", {}),
+)
+
+
+@pytest.mark.parametrize(("panel", "record", "labels"), COSTS)
+def test_costs_are_those_of_the_job(panel: str, record: str, labels: dict[str, str], tmp_path: Path) -> None:
+    found = ", ".join(f'{name}="{value}"' for name, value in {"job": "driftgauge", **labels}.items())
+    (query,) = asked("overview", panel)
+    find({record: [({**JOB, "instance": "", **labels}, 0.125)]}, [(query, f"{record}{{{found}}}", 0.125)], tmp_path)
+
+
+def test_throughput_and_failures_are_those_of_all_replicas(tmp_path: Path) -> None:
+    given: Given = {
+        "model:model_predictions:rate5m": [({"instance": ""}, 64)],
+        "model:model_prediction_failures:ratio_rate5m": [({"instance": ""}, 0.25)],
+        "model:model_predictions_overloaded:ratio_rate5m": [({"instance": ""}, 0.5)],
+    }
+    (rows,), (failed, full) = asked("overview", "Throughput"), asked("overview", "Failed rows and rejected requests")
+    whole = 'model:model_predictions:rate5m{job="driftgauge", model_name="delay", model_version="1"}'
+    find(given, [(rows, whole, 64), (failed, "{}", 0.25), (full, "{}", 0.5)], tmp_path)

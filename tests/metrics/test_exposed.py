@@ -158,6 +158,7 @@ STATED_WITHOUT = {
     "model_available",
     "model_prediction_latency_threshold_seconds",
     "model_prediction_latency_rise_threshold_ratio",
+    "model_queue_used_ratio",
     "model_state_persistent",
     "server_price_per_second",
 } | {gauge.name for gauge in MONITOR_GAUGES if gauge.name.startswith(("model_live", "model_release", "model_shadow"))}

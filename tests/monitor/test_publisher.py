@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.metrics.series import PREDICTIONS
-from driftgauge.metrics.server_series import CPU, PROCESS
+from driftgauge.metrics.server_series import CPU, MODEL_QUEUE, PROCESS
 from driftgauge.monitor.monitor import state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import DAMAGED, LOST, PROBLEM, RESTART, Publisher
@@ -258,3 +258,19 @@ def test_a_log_of_another_worker_that_cannot_be_read_is_a_problem_until_it_can_b
         publisher.now()
         found = [problem.partition(" ")[0] for problem in problems.current()]
         assert found == ([f"{DAMAGED}:"] if cut else [])
+
+
+def test_what_waits_for_a_model_is_known_to_the_other_workers(folder: Folder, problems: Problems) -> None:
+    own, other = folder.worker(), folder.worker()
+    publisher = Publisher(own, problems, None)
+    publisher.now()
+    assert _waiting(other) == [0.0, 0.0]
+    publisher.model_queue = lambda: (3, 120)
+    publisher.now()
+    assert _waiting(other) == [3.0, 120.0]
+
+
+def _waiting(reader: Store) -> list[float]:
+    numbers = next(member.counted["process"] for member in reader.counted() if member.number == 0)
+    waiting: list[float] = numbers[MODEL_QUEUE].tolist()
+    return waiting

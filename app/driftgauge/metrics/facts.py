@@ -189,6 +189,9 @@ class MonitorFacts:
     """None for a model that this server serves itself, until records of it come in."""
     stream: StreamFacts | None = None
     """None without a consumer of messages."""
+    queue: tuple[float, float] | None = None
+    """Shares of the requests and of the rows that may wait for the model which do, in all workers; None for a model
+    that this server does not serve."""
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""

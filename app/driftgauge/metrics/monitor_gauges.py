@@ -35,6 +35,9 @@ def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]
 
 
 OUTCOME: Final = "outcome_name"
+QUEUE_LIMIT: Final = "limit"
+QUEUE_LIMITS: Final = ("requests", "rows")
+"""What may wait for a model, in the order of `MonitorFacts.queue`."""
 
 
 def _of_outcomes(name: str, help: str, value: Callable[[OutcomeReport], float]) -> MonitorGauge:
@@ -163,6 +166,15 @@ MONITOR_GAUGES: Final = (
         ("severity",),
         lambda facts: np.array(facts.limits.latency_rise),
         of_monitoring=False,
+    ),
+    MonitorGauge(
+        "model_queue_used_ratio",
+        "Share of the requests (`max_queued_requests`) and of the rows (`max_queued_rows`) that may wait for the model "
+        "which do, in all workers, within the last second. At 1 requests are rejected.",
+        (QUEUE_LIMIT,),
+        lambda facts: np.array(facts.queue),
+        of_monitoring=False,
+        applies=lambda facts: facts.queue is not None,
     ),
     MonitorGauge(
         "model_state_persistent",

@@ -40,7 +40,7 @@ from driftgauge.metrics.gauges import (
 )
 from driftgauge.metrics.gpu import GPU, GPU_GAUGES, GPU_INFO, GpuReading
 from driftgauge.metrics.monitor_gauge import MonitorGauge
-from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME, QUEUE_LIMIT, QUEUE_LIMITS
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES, QualityGauge
 from driftgauge.metrics.release_gauges import PERCENTILES
@@ -165,6 +165,7 @@ class _MonitorSeries:
             "origin": ORIGINS,
             OUTCOME: self.facts.labels.outcomes if self.facts.labels else (),
             "percentile": PERCENTILES,
+            QUEUE_LIMIT: QUEUE_LIMITS,
             REFERENCE: REFERENCES,
             "result": RESULTS,
             "client": self.facts.clients,

@@ -91,6 +91,9 @@ CPU: Final = 0
 """The position of CPU time among them."""
 QUEUED: Final = len(PROCESS)
 """The position of the rows that wait for the prediction log, behind them."""
+MODEL_QUEUE: Final = slice(QUEUED - 1, QUEUED + 1)
+"""Where the state of a served model, which has no numbers of a process, has the requests and the rows that wait for
+the model."""
 WORKER_NUMBERS: Final = len(PROCESS) + 1
 """Numbers that each worker publishes of itself."""
 NO_SLOT: Final = "retired"

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.server_series import CPU, QUEUED
+from driftgauge.metrics.server_series import CPU, MODEL_QUEUE, QUEUED
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.store import Store
 
@@ -38,6 +38,8 @@ class Publisher:
         """The state's problems as they were last recorded, by kind."""
         self.queued: Callable[[], int] = lambda: 0
         """Returns the rows of this worker that wait for the prediction log."""
+        self.model_queue: Callable[[], tuple[int, int]] | None = None
+        """Returns the requests and rows of this worker that wait for the model; None for a state that has none."""
         self._before = float(np.nan_to_num(store.process[CPU]))
 
     def soon(self) -> None:
@@ -77,6 +79,8 @@ class Publisher:
         """Publish everything now."""
         try:
             self.measure()
+            if self.model_queue is not None:  # here alone, on the event loop, which changes the queue
+                self._store.process[MODEL_QUEUE] = self.model_queue()
             self._store.publish()
             self._problems.resolve(PROBLEM)
             self._report_state()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
 from driftgauge.common.layout import Arrays
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits
 from driftgauge.metrics.series import INGEST_REFUSED, INGESTED
+from driftgauge.metrics.server_series import MODEL_QUEUE
 from driftgauge.monitor.label_intake import LabelIntake
 from driftgauge.settings.options import Settings
 from driftgauge.state.seen_records import SeenRecords
+from driftgauge.state.snapshot import SlotTotals
 
 
 def exposed_of(settings: Settings) -> Exposed:
@@ -27,6 +34,15 @@ def limits_of(settings: Settings) -> Limits:
             settings.latency_rise_threshold_critical_ratio,
         ),
     )
+
+
+def queue_used(members: Sequence[SlotTotals], settings: Settings) -> tuple[float, float]:
+    """Return the shares of the requests and of the rows that may wait for the model which do, in all workers."""
+    waiting = np.array([own.counted["process"][MODEL_QUEUE] for own in members if own.is_running])
+    if not len(waiting):
+        return math.nan, math.nan
+    requests, rows = (waiting.mean(axis=0) / (settings.max_queued_requests, settings.max_queued_rows)).tolist()
+    return requests, rows
 
 
 def label_facts(labels: LabelIntake | None, settings: Settings) -> LabelFacts | None:

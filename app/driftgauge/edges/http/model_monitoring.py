@@ -17,7 +17,7 @@ from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.log_uses import label_intake, rolling_loop, truth_loop
-from driftgauge.edges.http.model_facts import exposed_of, ingest_facts, label_facts, limits_of
+from driftgauge.edges.http.model_facts import exposed_of, ingest_facts, label_facts, limits_of, queue_used
 from driftgauge.edges.http.recent_traffic import RecentTraffic
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
@@ -285,6 +285,7 @@ class ModelMonitoring:
             estimated=last.estimated.windows if watched else {},
             quality=last.quality if watched else None,
             requests=monitor.sent.report(arrays) if watched and monitor.sent else None,
+            queue=None if self.publisher.model_queue is None else queue_used(members, self.settings),
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=label_facts(self.labels, self.settings),
             ingest=ingest_facts(

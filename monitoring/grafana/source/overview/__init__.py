@@ -8,6 +8,7 @@ from typing import Final
 from ..panels import AnyPanel
 from .capture import capture
 from .drift import drift
+from .efficiency import efficiency
 from .ingestion import ingestion
 from .predictions import predictions
 from .quality import quality
@@ -22,6 +23,7 @@ PARTS: Final[Sequence[tuple[str, Callable[[], list[AnyPanel]]]]] = (
     ("Rows from other servers", ingestion),
     ("Drift", drift),
     ("Data quality", quality),
+    ("Efficiency", efficiency),
     ("Process", process),
 )
 """The rows of the dashboard, each with its panels."""
