@@ -54,6 +54,16 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
+def test_all_models_are_diagnosed_unless_one_is_named(server: Served) -> None:
+    found = server.client.get("/diagnosis").json()
+    assert [own["model_name"] for own in found["models"]] == ["binary", "flowers", "elsewhere"]
+    assert list(found["unusable_models"]) == [BROKEN]
+    assert found["state"] == "wrong"
+    (own,) = server.client.get("/diagnosis", params={"model": "flowers"}).json()["models"]
+    assert (own["model_name"], own["model_version"]) == ("flowers", "9")
+    assert code_of(server.client.get("/diagnosis", params={"model": BROKEN})) == (503, "model_unusable")
+
+
 def test_each_model_answers_on_its_own_routes(server: Served, binary: Example, flowers: Example) -> None:
     for name, version, example in (("binary", "1.2", binary), ("flowers", "9", flowers)):
         rows = example.rows(3)

@@ -49,6 +49,7 @@ from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.bundle_truth import truth_of
+from driftgauge.models.partial_dependence import DependenceProbe
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
@@ -200,6 +201,7 @@ def load_model(
     predictor = _verified(bundle)
     failures = Problems(clock)
     monitoring = compose_model(settings, watched(settings, bundle, service), clock)
+    monitoring.diagnoses.depends = DependenceProbe(predictor).of
     executor = _model_thread(settings)
     scorer = bundle.baseline.novelty_scorer if settings.outliers else None
     scoring = ThreadPoolExecutor(1, thread_name_prefix="outliers")  # its thread starts with the first rows
@@ -258,6 +260,7 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
         held_out=bundle.held_out,
         constraints=bundle.constraints,
         sample=bundle.sample,
+        importances=bundle.importances,
         truth=truth_of(info, bundle.labels, bundle.held_out),
     )
 

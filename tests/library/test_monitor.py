@@ -72,6 +72,32 @@ def frame(count: int, *, age: float = 40.0, seed: int = 0) -> pd.DataFrame:
 # ---------------------------------------------------------------- rows in, verdict out
 
 
+def test_a_diagnosis_names_the_column_that_changed_and_is_that_of_now() -> None:
+    def table(rows: int, seed: int, age: float = 40.0) -> pd.DataFrame:
+        generator = np.random.default_rng(seed)
+        return pd.DataFrame({"age": generator.normal(age, 10.0, rows), "height": generator.normal(170.0, 9.0, rows)})
+
+    baseline = driftgauge.create_baseline(table(4_000, 1).assign(prediction=np.linspace(0.0, 1.0, 4_000)))
+    with Monitor.open(baseline, **QUIET) as monitor:
+        states = [monitor.diagnose().state]
+        for seed, age in enumerate((40.0, 90.0)):
+            scores = np.random.default_rng(seed).random(1_000)
+            monitor.observe(table(1_000, seed, age), prediction=scores)
+            states.append(monitor.diagnose().state)
+        first = monitor.diagnose().first
+    assert states == ["cannot_tell", "nothing_wrong", "wrong"]
+    assert first is not None
+    assert first.columns == ("age",)
+
+
+def test_a_bundle_brings_the_importances_of_its_features(binary: Example) -> None:
+    shares = binary.bundle.importances
+    assert shares is not None
+    for given in (binary.folder, binary.bundle):
+        assert watched_source(given).importances == shares
+    assert watched_source(binary.bundle.baseline).importances is None
+
+
 def test_rows_of_every_kind_are_observed_and_judged(monitor: Monitor) -> None:
     monitor.observe(ROW, prediction=0.4)
     monitor.observe([ROW, ROW], prediction=[0.4, 0.5])

@@ -73,19 +73,21 @@ def _print_model(own: Mapping[str, Any], out: Console) -> None:
     out.print(own["summary"])
     for number, cause in enumerate(own["causes"], start=1):
         out.print()
-        _print_cause(number, cause, out)
+        _print_cause(number, cause, out, own["dependence"] if number == 1 else None)
     out.print()
     out.print(_steps(own))
     for note in own["notes"]:
         out.print(note, style="dim")
 
 
-def _print_cause(number: int, cause: Mapping[str, Any], out: Console) -> None:
+def _print_cause(number: int, cause: Mapping[str, Any], out: Console, dependence: Mapping[str, Any] | None) -> None:
     columns = f" of {', '.join(cause['columns'])}" if cause["columns"] else ""
     since = f", since {cause['since']}" if cause["since"] else ""
     out.print(Text.assemble((f"{number}. {cause['title']}{columns}", "bold"), since))
     for line in _lines(cause):
         out.print(Padding(line, (0, 0, 0, 3)))
+    if dependence is not None:
+        out.print(Padding(Text(dependence["summary"]), (0, 0, 0, 3)))
     for action in cause["actions"]:
         out.print(Padding(Text(f"- {action['sentence']}"), (0, 0, 0, 3)))
         if action["command"]:

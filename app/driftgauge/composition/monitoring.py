@@ -112,6 +112,7 @@ def _diagnoses(settings: Settings, model: WatchedModel, monitor: ColumnMonitor, 
     """Return what says what is wrong with a model."""
     known = ModelFacts(
         task=model.task,
+        importances=model.importances,
         sample=model.sample,
         labels=model.truth.labels,
         positive_class=category_name(model.classes[-1]) if model.classes else None,

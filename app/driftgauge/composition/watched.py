@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
@@ -39,5 +40,7 @@ class WatchedModel:
     """What its rows have to satisfy; None where nothing is checked."""
     sample: RowSample | None = None
     """Rows that are kept of its reference; None without."""
+    importances: Importances | None = None
+    """How much the model depends on each feature; None if it is not known."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
@@ -15,18 +14,18 @@ from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RE
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.rows.faults import count_faults
 from driftgauge.edges.formats.rows.reader import RowReader
-from driftgauge.errors import Reason, Refused, SettingsError
+from driftgauge.errors import Refused, SettingsError
+from driftgauge.library.failures import count_failure
 from driftgauge.library.ids import prediction_ids
 from driftgauge.library.probabilities import GivenProbabilities, probabilities_of, require_rows
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
-from driftgauge.metrics.series import DROPPED, REJECTED
-from driftgauge.monitor.capture import count_violations
 from driftgauge.settings.options import Settings, load
 
 if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport
+    from driftgauge.drift.diagnosis.diagnosis import Diagnosis
     from driftgauge.library.asgi import AsgiEndpoints
     from driftgauge.library.collector import MonitorCollector
     from driftgauge.library.outliers import RowOutliers
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 OnError = Literal["count", "raise"]
-FAILED_PROBLEM: Final = "observation_failed"
-REFUSED_PROBLEM: Final = "observation_refused"
 
 
 class Monitor:
@@ -207,28 +204,29 @@ class Monitor:
             return {}
 
     def _failed(self, error: Exception) -> None:
-        """Count and log what went wrong with a call; nothing can be done about a second failure."""
-        with suppress(Exception):
-            if self._session.opened is None:
-                return
-            own = self._session.opened.monitoring.model()
-            refused = isinstance(error, Refused)
-            own.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
-            counters = own.store.counters
-            with own.store.counters_lock:
-                if isinstance(error, Refused):
-                    counters.add(REJECTED.name, 1, error.reason)
-                    count_violations(counters.add, error)
-                    if own.monitor.sent is not None:
-                        own.monitor.sent.refused(error)
-                else:
-                    counters.add(DROPPED.name, 1, Reason.MONITORING_FAILED)
+        """Count and log what went wrong with a call."""
+        count_failure(self._session.opened, error)
 
     # ------------------------------------------------------------ verdicts
 
     def report(self) -> DriftReport:
         """Return the verdict on the rows that all processes observed until now."""
         return self._parts().monitor.evaluate(self._clock()).report
+
+    def diagnose(self) -> Diagnosis:
+        """Return what is wrong with the model now, since when, and its likely causes, the likeliest first.
+
+        Each cause has what to do, with a command. docs/diagnosis.md explains it.
+
+        >>> import driftgauge, pyarrow
+        >>> training = pyarrow.table({"age": [31, 42, 57, 38] * 50, "prediction": [0.1, 0.4, 0.8, 0.2] * 50})
+        >>> with driftgauge.Monitor.open(driftgauge.create_baseline(training)) as monitor:
+        ...     monitor.diagnose().state
+        'cannot_tell'
+        """
+        opened = self._parts()
+        opened.monitor.evaluate(self._clock())
+        return opened.diagnose()
 
     def check(self, table: Any, *, time: str | None = None, every: str | None = None) -> CheckReport:
         """Compare a table with the baseline by this monitor's settings; its rows are not observed.
@@ -255,8 +253,8 @@ class Monitor:
     def asgi(self) -> AsgiEndpoints:
         """Return the endpoints as an ASGI application, to be mounted: `app.mount("/monitoring", monitor.asgi())`.
 
-        It answers `/` (the page), `/drift/status`, `/drift/report`, `/drift/history`, `/metrics`, `/runbooks` and
-        `/health`, for all processes that share the state.
+        It answers `/` (the page), `/drift/status`, `/drift/report`, `/drift/history`, `/diagnosis`, `/metrics`,
+        `/runbooks` and `/health`, for all processes that share the state.
         """
         from driftgauge.library.asgi import AsgiEndpoints
         from driftgauge.library.endpoints import Endpoints

@@ -18,10 +18,12 @@ import numpy as np
 from driftgauge.composition.monitoring import compose_library
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray, category_name
+from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues
 from driftgauge.edges.formats.labels import TruthDecoder
 from driftgauge.edges.formats.rows.columns import column_of
+from driftgauge.edges.http.diagnosis_facts import live_facts
 from driftgauge.edges.http.labels import given_labels, label_counts
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import Reason, Refused
@@ -39,6 +41,8 @@ from driftgauge.settings.options import Settings
 
 FORK_SECONDS: Final = 5.0
 """Longest wait of a fork for an evaluation to end."""
+LIVE_SECONDS: Final = 60.0
+"""Longest wait for what a diagnosis needs of the database and the other processes."""
 RETRY_SECONDS: Final = 30.0
 """Pause after a process could not open the monitor."""
 REFUSED_LABELS: Final = "labels_refused"
@@ -131,6 +135,12 @@ class Opened:
             own.problems.record(REFUSED_LABELS, found.error)
         return label_counts(tally.fates)
 
+    def diagnose(self) -> Diagnosis:
+        """Return the diagnosis of the last evaluation."""
+        own = self.monitoring.model()
+        live = self.background.wait(live_facts(self.monitoring, own), LIVE_SECONDS)
+        return own.diagnoses.made_of(own.monitor.last, live).diagnosis
+
     def close(self) -> None:
         """Stop the thread and save the state."""
         self.background.stop()
@@ -204,6 +214,8 @@ class Session:
             source=LIBRARY,
             held_out=own.held_out,
             constraints=own.constraints,
+            sample=own.sample,
+            importances=own.importances,
             truth=own.truth,
         )
         log = standard_log()

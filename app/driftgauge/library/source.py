@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from driftgauge.drift.diagnosis.importances import Importances
+from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline
 from driftgauge.edges.formats.label_values import Label
 from driftgauge.errors import BundleError, SettingsError
-from driftgauge.models import held_out_file
+from driftgauge.models import held_out_file, importance_file, sample_file
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
@@ -51,8 +53,26 @@ class WatchedSource:
     """The classes of a bundle in the order of its model's probabilities; None for those that a baseline knows."""
     constraints: Constraints | None = None
     """What the rows have to satisfy."""
+    sample: RowSample | None = None
+    """Rows that are kept of the reference."""
+    importances: Importances | None = None
+    """How much a bundle's model depends on each feature."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What a bundle knows of the truth."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a model."""
+
+    baseline: Baseline
+    given: Baseline | Bundle | Path
+    info: BundleInfo | None = None
+    held_out: HeldOut | None = None
+    labels: Baseline | None = None
+    constraints: Constraints | None = None
+    sample: RowSample | None = None
+    importances: Importances | None = None
 
 
 def watched_source(
@@ -62,13 +82,22 @@ def watched_source(
 
     Raises BundleError for files, SettingsError for anything else, and for names that cannot be those of a folder.
     """
-    info, own, given, held_out, labels, constraints = _read(baseline)
-    task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
-    found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given, constraints=constraints)
-    if info is not None:
-        truth = truth_of(info, labels, held_out)
-        names = (name or info.name, version or info.version)
-        found = WatchedSource(own, *names, info.task, given, held_out, tuple(info.classes), constraints, truth)
+    own = _read(baseline)
+    info = own.info
+    task = "multiclass" if PREDICTION_CLASS in own.baseline.names else UNKNOWN_TASK
+    found = WatchedSource(
+        baseline=own.baseline,
+        name=name or (info.name if info else DEFAULT_NAME),
+        version=version or (info.version if info else DEFAULT_VERSION),
+        task=info.task if info else task,
+        given=own.given,
+        held_out=own.held_out,
+        classes=tuple(info.classes) if info else None,
+        constraints=own.constraints,
+        sample=own.sample,
+        importances=own.importances,
+        truth=truth_of(info, own.labels, own.held_out) if info else BundleTruth(),
+    )
     for what, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)
@@ -79,29 +108,43 @@ def watched_source(
     return found
 
 
-def _read(
-    given: Any,
-) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None, Baseline | None, Constraints | None]:
-    """Return what is known of the model, its baseline, what was given, and what a bundle keeps beside it.
-
-    That is the held-out rows, the target's baseline and the constraints.
-    """
+def _read(given: Any) -> _Read:
+    """Return what is known of the model, and what is kept beside its baseline."""
     if isinstance(given, Baseline):
-        return None, given, given, None, None, None
+        return _Read(given, given)
     if isinstance(given, Bundle):
-        return given.info, given.baseline, given, given.held_out, given.labels, given.constraints
+        beside = (given.info, given.held_out, given.labels, given.constraints, given.sample, given.importances)
+        return _Read(given.baseline, given, *beside)
     if not isinstance(given, str | Path):
         name = type(given).__name__
         raise SettingsError(f"a {name} cannot be watched: give a baseline or a bundle, or the path of one")
     path = Path(given)
     if not path.is_dir():
         baseline = read_baseline(path)
-        return None, baseline, baseline, None, None, of_baseline(path, baseline)
+        return _Read(
+            baseline,
+            baseline,
+            constraints=of_baseline(path, baseline),
+            sample=sample_file.of_baseline(path, baseline),
+        )
+    return _of_folder(path)
+
+
+def _of_folder(path: Path) -> _Read:
+    """Return what a bundle's folder holds, without its model."""
+    file = path / BASELINE_FILE
     if not (path / BUNDLE_FILE).exists():
         raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
     info = read_info(path)
-    baseline = belonging_to(info, read_baseline(path / BASELINE_FILE))
+    baseline = belonging_to(info, read_baseline(file))
     check_features(info, baseline)
-    labels = read_baseline(path / LABELS_FILE) if (path / LABELS_FILE).exists() else None
-    constraints = of_baseline(path / BASELINE_FILE, baseline)
-    return info, baseline, path, held_out_file.read(path), labels, constraints
+    return _Read(
+        baseline=baseline,
+        given=path,
+        info=info,
+        held_out=held_out_file.read(path),
+        labels=read_baseline(path / LABELS_FILE) if (path / LABELS_FILE).exists() else None,
+        constraints=of_baseline(file, baseline),
+        sample=sample_file.of_baseline(file, baseline),
+        importances=importance_file.read(path, [feature.name for feature in info.features]),
+    )

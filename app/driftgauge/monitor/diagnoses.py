@@ -9,11 +9,16 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
+from driftgauge.drift.attribution.partial_dependence import PartialDependence
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis, diagnose
 from driftgauge.drift.diagnosis.facts import Facts
+from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.monitor.diagnosis_facts import DiagnosisFacts, LiveFacts
 from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
 
+Depends = Callable[[str, FloatArray, FloatArray], PartialDependence | None]
+"""Returns how the score depends on a feature, given monitored rows and the feature's live values."""
 REST_FACTOR: Final = 50.0
 """Pause after a diagnosis, as a multiple of its CPU time: it takes at most a fiftieth of one processor."""
 
@@ -24,6 +29,8 @@ class Diagnosed:
 
     diagnosis: Diagnosis
     facts: Facts
+    dependence: PartialDependence | None
+    """How the score depends on the feature of the first cause; None without one, or if the model cannot be asked."""
     cpu_seconds: float
 
 
@@ -49,6 +56,8 @@ class Diagnoses:
         self._executor: Final = executor
         self._rest: Final = rest_factor
         self._wait: Final = wait_seconds
+        self.depends: Depends | None = None
+        """Asks the model; None where it is not at hand."""
         self._running: asyncio.Task[None] | None = None
         self._made: tuple[Evaluation, Diagnosed] | None = None
         self._resting_until = 0.0
@@ -78,13 +87,23 @@ class Diagnoses:
         try:
             evaluation = self._monitor.last
             known = await live()
-            made = await asyncio.get_running_loop().run_in_executor(self._executor, self._made_of, evaluation, known)
+            made = await asyncio.get_running_loop().run_in_executor(self._executor, self.made_of, evaluation, known)
             self._made = (evaluation, made)
             self._resting_until = time.monotonic() + self._rest * made.cpu_seconds
         finally:
             self._running = None
 
-    def _made_of(self, evaluation: Evaluation, live: LiveFacts) -> Diagnosed:
+    def made_of(self, evaluation: Evaluation, live: LiveFacts) -> Diagnosed:
+        """Return the diagnosis of an evaluation; the caller waits for it."""
         began = time.thread_time()
         facts = self._facts.collect(evaluation, live)
-        return Diagnosed(diagnose(facts), facts, time.thread_time() - began)
+        found = diagnose(facts)
+        return Diagnosed(found, facts, self._dependence(found, facts), time.thread_time() - began)
+
+    def _dependence(self, found: Diagnosis, facts: Facts) -> PartialDependence | None:
+        names = self._monitor.baseline.names
+        feature = next((name for name in found.first.columns if name not in OUTPUTS), None) if found.first else None
+        if self.depends is None or feature is None or facts.rows is None or not len(facts.rows):
+            return None
+        rows = facts.rows.values[:, : len(names)]  # without the column of outliers
+        return self.depends(feature, rows, rows[:, names.index(feature)])

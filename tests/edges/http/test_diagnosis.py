@@ -66,6 +66,15 @@ def test_the_column_in_another_unit_is_the_first_cause_with_commands_for_this_se
     assert first["since"] == found["since"]
     commands = [action["command"] for action in first["actions"] if action["command"]]
     assert any(f"{str(server.client.base_url).rstrip('/')}/drift/status?model=binary" in own for own in commands)
+    assert first["importance"] == pytest.approx(binary.bundle.importances.of(name) if binary.bundle.importances else 0)
+    assert first["importance"] > 0
+    points = found["dependence"]["points"]
+    assert found["dependence"]["feature"] == name
+    assert any(point["is_new"] for point in points)
+    assert len({point["mean_score"] for point in points}) > 1
+    page = server.client.get("/", headers={"accept": "text/html"}).text
+    assert f"Score by {name}" in page
+    assert found["dependence"]["summary"] in page.replace("&#39;", "'").replace("\N{NO-BREAK SPACE}", " ")
     assert {step["name"]: step["status"] for step in found["steps"]}["drift"] == "wrong"
 
 
@@ -80,7 +89,7 @@ def test_a_diagnosis_is_made_once_for_each_evaluation(
         raise ArithmeticError("made again")
 
     with monkeypatch.context() as patched:
-        patched.setattr(diagnoses, "_made_of", fails)
+        patched.setattr(diagnoses, "made_of", fails)
         assert diagnosed(server) == first
         sent(server, binary, times=1)
         assert server.client.get("/diagnosis").status_code == 500

@@ -43,7 +43,7 @@ class AlertedModels:
         found = self._found(alert)
         if found is None or found.evaluator is None:
             return None
-        diagnosis = on_loop(self._loop, diagnosis_of(self._monitoring, found), WAIT_SECONDS)
+        diagnosis = on_loop(self._loop, diagnosis_of(self._monitoring, found), WAIT_SECONDS).diagnosis
         causes = diagnosis_json(diagnosis, found.model_name, found.model_version)["causes"]
         if not causes:
             return None

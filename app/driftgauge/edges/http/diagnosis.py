@@ -44,7 +44,8 @@ async def diagnosis(request: Request) -> Response:
 
     def answer() -> Response:
         shown = [
-            diagnosis_json(own, model.model_name, model.model_version) for own, model in zip(found, models, strict=True)
+            diagnosis_json(own.diagnosis, model.model_name, model.model_version, own.dependence)
+            for own, model in zip(found, models, strict=True)
         ]
         return large_json(diagnoses_json(shown, unusable), small=small)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 from driftgauge.drift.diagnosis.actions import actions_for
-from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.diagnosis.facts import SystemFacts
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring
@@ -19,7 +18,7 @@ UNDIAGNOSED: Final = "diagnosis_failed"
 """The problem of a diagnosis that failed; it is not one of the model."""
 
 
-async def diagnosis_of(monitoring: Monitoring, model: ModelMonitoring, server_url: str | None = None) -> Diagnosis:
+async def diagnosis_of(monitoring: Monitoring, model: ModelMonitoring, server_url: str | None = None) -> Diagnosed:
     """Return the diagnosis of a model, which is evaluated first if rows came; commands name the server's address.
 
     Refused if monitoring is off; TimeoutError if it takes too long, and whatever it fails with.
@@ -30,14 +29,14 @@ async def diagnosis_of(monitoring: Monitoring, model: ModelMonitoring, server_ur
         return await live_facts(monitoring, model)
 
     diagnosed = await model.diagnoses.current(live)
-    return diagnosed.diagnosis if server_url is None else at_address(diagnosed, server_url)
+    return diagnosed if server_url is None else at_address(diagnosed, server_url)
 
 
-def at_address(diagnosed: Diagnosed, server_url: str) -> Diagnosis:
+def at_address(diagnosed: Diagnosed, server_url: str) -> Diagnosed:
     """Return a diagnosis whose commands name the address of the server."""
     facts = replace(diagnosed.facts, server_url=server_url)
     causes = [replace(own, actions=actions_for(own.kind, facts, own.columns)) for own in diagnosed.diagnosis.causes]
-    return replace(diagnosed.diagnosis, causes=tuple(causes))
+    return replace(diagnosed, facts=facts, diagnosis=replace(diagnosed.diagnosis, causes=tuple(causes)))
 
 
 async def live_facts(monitoring: Monitoring, model: ModelMonitoring) -> LiveFacts:

@@ -13,7 +13,6 @@ from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.novelty.share import outlier_share
 from driftgauge.edges.http.diagnosis_facts import UNDIAGNOSED, diagnosis_of
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
@@ -38,6 +37,7 @@ from driftgauge.edges.web.render import (
 )
 from driftgauge.edges.web.traffic import traffic_of
 from driftgauge.errors import Reason, Refused
+from driftgauge.monitor.diagnoses import Diagnosed
 
 DOCS: Final = "/docs"
 ASSET_HEADERS: Final = {
@@ -133,12 +133,14 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
     history = await running.run_in_executor(model.watching, monitor.history.read, since)
     news = await running.run_in_executor(model.watching, monitor.history.news, report, yesterday)
     release = await release_summary(monitoring, model, facts.arrays)
+    diagnosed = None if query.features else await _diagnosis(request, monitoring, model)
     last, limits, paths = monitor.last, model.limits, _paths(request)
     return PageFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
         report=last.report,
-        diagnosis=await _diagnosis(request, monitoring, model),
+        diagnosis=None if diagnosed is None else diagnosed.diagnosis,
+        dependence=None if diagnosed is None else diagnosed.dependence,
         health=Health(
             problems=problems,
             kept=state["kept"],
@@ -170,7 +172,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
     )
 
 
-async def _diagnosis(request: Request, monitoring: Monitoring, model: ModelMonitoring) -> Diagnosis | None:
+async def _diagnosis(request: Request, monitoring: Monitoring, model: ModelMonitoring) -> Diagnosed | None:
     """Return the diagnosis of a model; None if it failed, which is then a problem."""
     with model.problems.apart(UNDIAGNOSED):
         return await diagnosis_of(monitoring, model, str(request.base_url).rstrip("/"))

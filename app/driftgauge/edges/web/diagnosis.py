@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from driftgauge.drift.attribution.partial_dependence import PartialDependence
 from driftgauge.drift.diagnosis.causes import Cause
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis, State
 from driftgauge.drift.diagnosis.steps import Step, StepStatus
 from driftgauge.drift.diagnosis.titles import CAUSE_TITLES, STEP_TITLES
 from driftgauge.drift.verdict.numbers import percent
+from driftgauge.edges.web.dependence import DependenceView, dependence_view
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.rows import Since
 from driftgauge.edges.web.words import ago, minute, number
@@ -72,13 +74,17 @@ class DiagnosisView:
     summary: str
     is_wrong: bool
     causes: Sequence[CauseView]
+    dependence: DependenceView | None
+    """Of the first cause's feature."""
     left_out: int
     """Causes that are not listed."""
     steps: Sequence[StepView]
     notes: Sequence[str]
 
 
-def diagnosis_view(diagnosis: Diagnosis | None, query: Query) -> DiagnosisView | None:
+def diagnosis_view(
+    diagnosis: Diagnosis | None, dependence: PartialDependence | None, query: Query
+) -> DiagnosisView | None:
     """Return what is said of a diagnosis; None without one."""
     if diagnosis is None:
         return None
@@ -89,6 +95,7 @@ def diagnosis_view(diagnosis: Diagnosis | None, query: Query) -> DiagnosisView |
         summary=diagnosis.summary,
         is_wrong=diagnosis.state == "wrong",
         causes=[_cause(own, query, diagnosis.at) for own in diagnosis.causes[:MOST_CAUSES]],
+        dependence=dependence_view(dependence),
         left_out=max(0, len(diagnosis.causes) - MOST_CAUSES),
         steps=[_step(own) for own in diagnosis.steps],
         notes=diagnosis.notes,

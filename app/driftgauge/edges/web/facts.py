@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.attribution.partial_dependence import PartialDependence
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare
@@ -158,6 +159,8 @@ class PageFacts:
     health: Health = field(default_factory=Health)
     diagnosis: Diagnosis | None = None
     """What is wrong, and its likely causes; None where it is not known, as in the check of a table."""
+    dependence: PartialDependence | None = None
+    """How the score depends on the feature of the first cause."""
     performance: PerformanceReport | None = None
     """The performance on predictions with ground truth; None without a prediction log."""
     cohorts: Sequence[Cohort] = ()

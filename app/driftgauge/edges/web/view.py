@@ -146,7 +146,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         about=(about := report.baseline.about.stated),
         mail_address=mail_address(about.get("contact", "")),
         verdict=verdict,
-        diagnosis=diagnosis_view(facts.diagnosis, query) if is_overview else None,
+        diagnosis=diagnosis_view(facts.diagnosis, facts.dependence, query) if is_overview else None,
         evaluated=_moment(report.evaluated_at),
         learning_until=None if report.learning_until is None else _moment(report.learning_until),
         timeline=past.timeline() if past and is_overview else None,

@@ -36,6 +36,24 @@ class LikelyCause(Documented):
     actions: list[RecommendedAction] = Field(description="In order.")
 
 
+class DependencePoint(Documented):
+    """The score with one value of the feature."""
+
+    value: float | str | None = Field(description="A number, or the name of a category; null for a missing value.")
+    is_new: bool = Field(description="Whether the reference has hardly any of it.")
+    mean_score: float
+    score_standard_deviation: float
+
+
+class Dependence(Documented):
+    """How the score depends on one feature: the mean score of rows if all had the value (partial dependence)."""
+
+    feature: str
+    summary: str
+    rows: int = Field(description="Newest rows that were predicted with each value.")
+    points: list[DependencePoint]
+
+
 class DiagnosisStep(Documented):
     """One step: what was looked at, and what was found."""
 
@@ -56,6 +74,9 @@ class ModelDiagnosis(Documented):
     evaluated_at: str = Field(description="Time of the drift report behind it.")
     since: str | None = Field(description="When the first cause began; null if nothing is wrong or it is not known.")
     causes: list[LikelyCause] = Field(description="The likeliest first; empty if nothing is wrong.")
+    dependence: Dependence | None = Field(
+        description="Of the first cause's feature; null without one, or if the model is not at hand."
+    )
     steps: list[DiagnosisStep] = Field(
         description="In the order of an engineer: data quality, drift, prediction, ground truth, system."
     )
