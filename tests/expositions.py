@@ -12,6 +12,7 @@ from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.quality.requests import SentRows, request_report
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
+from driftgauge.metrics.attribution_gauges import ATTRIBUTION_GAUGES
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.facts import (
@@ -207,7 +208,7 @@ def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     """The declared series without those that ground truth, a rolling reference, a consumer or settings give."""
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
     sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *ALIAS_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES)}
-    sometimes |= {own.name for own in (*QUALITY_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES)}
+    sometimes |= {own.name for own in (*QUALITY_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES, *ATTRIBUTION_GAUGES)}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition.actions import compose_actions
+from driftgauge.composition.attribution import attribution_loop, require_attributions
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
@@ -200,8 +201,11 @@ def load_model(
     info = bundle.info
     predictor = _verified(bundle)
     failures = Problems(clock)
-    monitoring = compose_model(settings, watched(settings, bundle, service), clock)
+    require_attributions(settings, bundle)
+    model = watched(settings, bundle, service)
+    monitoring = compose_model(settings, model, clock)
     monitoring.diagnoses.depends = DependenceProbe(predictor).of
+    monitoring.attributions = attribution_loop(settings, model, monitoring, bundle, predictor, clock)
     executor = _model_thread(settings)
     scorer = bundle.baseline.novelty_scorer if settings.outliers else None
     scoring = ThreadPoolExecutor(1, thread_name_prefix="outliers")  # its thread starts with the first rows

@@ -8,6 +8,7 @@ from driftgauge.drift.performance.estimated import ESTIMATED_METRICS
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
+from driftgauge.metrics.attribution_gauges import ATTRIBUTION_GAUGES
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.gpu import GPU_GAUGES, GPU_INFO
@@ -176,7 +177,15 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES, GPU_INFO, *(own for own, _ in GPU_GAUGES))}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
-    of_settings = (*STREAM_GAUGES, *ALIAS_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES)
+    of_settings = (
+        *STREAM_GAUGES,
+        *ALIAS_GAUGES,
+        *SIZE_GAUGES,
+        *OUTLIER_GAUGES,
+        *TWO_MINUTE_GAUGES,
+        *WHOLE_ROW_GAUGES,
+        *ATTRIBUTION_GAUGES,
+    )
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]
     assert {gauge.name for gauge in of_others if gauge not in of_settings} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",

@@ -18,6 +18,7 @@ import skops.io
 from driftgauge.about import NOTHING, About
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, dumps
 from driftgauge.errors import BundleError
+from driftgauge.models.attribution_file import ATTRIBUTIONS_FILE
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
@@ -86,9 +87,11 @@ def test_a_bundle_reads_back_as_it_was_made(name: str, example_of: ExampleOf) ->
     assert again.baseline.hash == example.bundle.baseline.hash
     assert again.held_out == example.bundle.held_out
     assert again.importances == example.bundle.importances
+    assert again.attributions == example.bundle.attributions
+    attributions = () if example.bundle.attributions is None else (ATTRIBUTIONS_FILE,)
     held_out = () if example.bundle.held_out is None else (HELD_OUT_FILE,)
     assert sorted(path.name for path in example.folder.iterdir()) == sorted(
-        (*FILES, CONSTRAINTS_FILE, IMPORTANCES_FILE, LABELS_FILE, *held_out)
+        (*FILES, CONSTRAINTS_FILE, IMPORTANCES_FILE, LABELS_FILE, *held_out, *attributions)
     )
 
 

@@ -30,7 +30,7 @@ def test_a_bundle_without_the_file_has_no_importances(tmp_path: Path) -> None:
         ("0.25", "-0.25", "shares.y"),
         ("0.25", '"0.25"', "shares.y"),
         ("0.25", "NaN", "shares.y"),
-        ("0.25", "0.5", "their sum is 1.25"),
+        ("0.25", "0.5", "add up to 1.25"),
         ('"y"', '"z"', "other features"),
         ('"method"', '"methods"', "methods"),
     ],

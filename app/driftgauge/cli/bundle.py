@@ -116,7 +116,7 @@ class BundleOptions:
     importances: Annotated[
         bool,
         Option(
-            "Leave out how much the model depends on each feature, which shuffles its values in up to 5,000 rows.",
+            "Leave out how much the model depends on each feature, and what each contributes to the scores.",
             group=OUTPUT,
         ),
     ] = True

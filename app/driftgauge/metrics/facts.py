@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.performance.estimated import Estimates
@@ -185,6 +186,8 @@ class MonitorFacts:
     """The main window against the rolling reference; None without one."""
     whole_rows: ComparedRows | None = None
     """What is known of the comparisons of whole rows; None where they are not made by interval."""
+    attributions: KnownAttributions | None = None
+    """What is known of live attributions; None where they are not compared."""
     ingest: IngestFacts | None = None
     """None for a model that this server serves itself, until records of it come in."""
     stream: StreamFacts | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedMetric
 from driftgauge.drift.performance.outcomes import SEVERITIES, Limits, OutcomeLimits, OutcomeReport
 from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
+from driftgauge.metrics.attribution_gauges import ATTRIBUTION_GAUGES
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
@@ -204,4 +205,5 @@ MONITOR_GAUGES: Final = (
     *SIZE_GAUGES,
     *TWO_MINUTE_GAUGES,
     *WHOLE_ROW_GAUGES,
+    *ATTRIBUTION_GAUGES,
 )

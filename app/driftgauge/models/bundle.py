@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from driftgauge.about import NOTHING, About
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import display, explain
+from driftgauge.drift.attribution.attributions import Attributions
 from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.performance.held_out import HeldOut
@@ -20,7 +21,15 @@ from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
-from driftgauge.models import baseline_file, constraints_file, held_out_file, importance_file, outlier_file, sample_file
+from driftgauge.models import (
+    attribution_file,
+    baseline_file,
+    constraints_file,
+    held_out_file,
+    importance_file,
+    outlier_file,
+    sample_file,
+)
 from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 from driftgauge.models.inner_estimators import strip_feature_names
@@ -236,6 +245,8 @@ class Bundle:
     """Rows of the reference; None if none were to be kept."""
     importances: Importances | None = None
     """How much the model depends on each feature. None if they were not measured, as in an earlier version."""
+    attributions: Attributions | None = None
+    """What each feature contributes to the scores of reference rows. None if it is not known."""
 
     def __repr__(self) -> str:
         return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
@@ -261,8 +272,10 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     labels = read_baseline(folder / LABELS_FILE) if (folder / LABELS_FILE).exists() else None
     held_out, constraints = held_out_file.read(folder), constraints_file.of_baseline(folder / BASELINE_FILE, baseline)
     sample = sample_file.of_baseline(folder / BASELINE_FILE, baseline)
-    importances = importance_file.read(folder, [feature.name for feature in info.features])
-    return Bundle(info, model, belonging_to(info, baseline), labels, held_out, constraints, sample, importances)
+    names = [feature.name for feature in info.features]
+    importances, attributions = importance_file.read(folder, names), attribution_file.read(folder, names)
+    own = belonging_to(info, baseline)
+    return Bundle(info, model, own, labels, held_out, constraints, sample, importances, attributions)
 
 
 def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:

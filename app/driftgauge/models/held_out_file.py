@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import explain
 from driftgauge.drift.performance.error_model import DEPTH, TREES, ErrorModel, Tree
 from driftgauge.drift.performance.errors import ERROR_COLUMNS
@@ -17,11 +16,10 @@ from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import dumps as baseline_text
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import baseline_file
+from driftgauge.models.beside import read_text
 
 HELD_OUT_FILE: Final = "held_out.json"
 """Bundles without an evaluation table, and of earlier versions, have none."""
-MOST_BYTES: Final = 64 << 20
-"""Largest file that is read."""
 _AGAIN: Final = "create the bundle again with `driftgauge bundle create --evaluation`"
 _MOST_NUMBERS: Final = 1 << 16
 
@@ -119,12 +117,4 @@ def loads(text: str) -> HeldOut:
 
 def read(folder: Path) -> HeldOut | None:
     """Read what a bundle's folder keeps of its held-out rows; None if it keeps nothing."""
-    path = folder / HELD_OUT_FILE
-    try:
-        return loads(read_bounded(path, MOST_BYTES).decode("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"cannot read {path} ({error}): {_AGAIN}") from error
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
+    return read_text(folder / HELD_OUT_FILE, loads, _AGAIN)

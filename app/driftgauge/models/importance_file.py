@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import explain
 from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.errors import BundleError
+from driftgauge.models.beside import read_text
 
 IMPORTANCES_FILE: Final = "importances.json"
 """Bundles of earlier versions have none."""
-MOST_BYTES: Final = 64 << 20
-"""Largest file that is read."""
-SUM_TOLERANCE: Final = 1e-6
 _AGAIN: Final = "create the bundle again with `driftgauge bundle create`, or remove the file"
 
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
@@ -32,13 +28,6 @@ class _ImportancesText(BaseModel):
     method: Literal["permutation"]
     metric: Literal["brier", "accuracy", "mean_absolute_error", "score"]
     shares: dict[str, _Share]
-
-    @field_validator("shares")
-    @classmethod
-    def _sum_is_one(cls, shares: dict[str, float]) -> dict[str, float]:
-        if abs(math.fsum(shares.values()) - 1.0) > SUM_TOLERANCE:
-            raise ValueError(f"their sum is {math.fsum(shares.values()):g}, and not 1")
-        return shares
 
 
 def dumps(importances: Importances) -> str:
@@ -60,17 +49,12 @@ def loads(text: str, features: Sequence[str]) -> Importances:
         raise BundleError(f"the importances are malformed ({explain(error)}): {_AGAIN}") from error
     if set(found.shares) != set(features):
         raise BundleError(f"the importances are those of other features than the model's: {_AGAIN}")
-    return Importances(found.method, found.metric, {name: found.shares[name] for name in features})
+    try:
+        return Importances(found.method, found.metric, {name: found.shares[name] for name in features})
+    except ValueError as error:
+        raise BundleError(f"the importances cannot be used ({error}): {_AGAIN}") from error
 
 
 def read(folder: Path, features: Sequence[str]) -> Importances | None:
     """Read the importances of a bundle's features; None if its folder has none."""
-    path = folder / IMPORTANCES_FILE
-    try:
-        return loads(read_bounded(path, MOST_BYTES).decode("utf-8"), features)
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"cannot read {path} ({error}): {_AGAIN}") from error
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
+    return read_text(folder / IMPORTANCES_FILE, lambda text: loads(text, features), _AGAIN)

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from driftgauge.drift.reference.baseline import PREDICTION_CLASS
 from driftgauge.errors import BundleError, ModelFailed, Reason, Refused, count_refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.categories import CategoryNames
+from driftgauge.models.formats.explained import Explainable, Explained
 from driftgauge.models.formats.registry import format_of
 from driftgauge.models.frames import Frames
 from driftgauge.tables.cells import number_of
@@ -158,6 +160,39 @@ class Predictor:
             ]
         return parts[0][1] if len(parts) == 1 else _merged(parts, len(batch))
 
+    @cached_property
+    def explained(self) -> Explained | None:
+        """How the library that made the model explains its answers; None if it does not."""
+        return self._model.explained() if isinstance(self._model, Explainable) else None
+
+    def contributions_of(self, inputs: FloatArray) -> FloatArray:
+        """Return the contributions for a matrix as the model is given it, shape [n, features]; else ModelFailed."""
+        if self.explained is None or self.info.input != "matrix":
+            raise ModelFailed("it cannot be explained by a matrix")
+        try:
+            with self._lock:
+                return self.explained.contributions(inputs)
+        except Exception as error:
+            raise ModelFailed.of(error) from error
+
+    def contributions(self, batch: Batch) -> FloatArray:
+        """Return what each feature contributes to the answers, shape [n, outputs, features]; else ModelFailed."""
+        if self.explained is None:
+            raise ModelFailed("its library does not say what a feature contributes")
+        self.admit(batch)
+        inputs, _ = self._encode(batch)
+        try:
+            with self._lock:
+                if self._frames is None:
+                    return self.explained.contributions(self._unframed(inputs, batch.texts))
+                frames = list(self._frames.of(inputs, batch.texts))
+                parts = [self.explained.contributions(frame) for _, frame in frames]
+        except Exception as error:
+            raise ModelFailed.of(error) from error
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts)[_order([rows for rows, _ in frames], len(batch))]
+
     def _unframed(self, inputs: FloatArray, texts: Mapping[int, Sequence[str | None]]) -> Any:
         """Return the input of a model that is not given a DataFrame."""
         if self.info.input == "texts":
@@ -206,14 +241,20 @@ def _with_scores(observed: FloatArray, *scores: FloatArray) -> FloatArray:
 
 def _merged(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
     """Merge the predictions of parts of a batch, in the order of its rows."""
-    order = np.empty(rows, dtype=np.int64)
-    order[np.concatenate([rows for rows, _ in parts if rows is not None])] = np.arange(rows)
+    order = _order([own for own, _ in parts], rows)
     labels = [label for _, part in parts for label in part.labels]
     scores = np.concatenate([part.scores for _, part in parts])[order]
     columns = np.concatenate([part.columns for _, part in parts])[order]
     given = [part.probabilities for _, part in parts if part.probabilities is not None]
     probabilities = np.concatenate(given)[order] if given else None
     return Predictions([labels[index] for index in order.tolist()], scores, columns, probabilities)
+
+
+def _order(parts: Sequence[IntArray | None], rows: int) -> IntArray:
+    """Return where each row stands in the parts of a batch one after another."""
+    order = np.empty(rows, dtype=np.int64)
+    order[np.concatenate([own for own in parts if own is not None])] = np.arange(rows)
+    return order
 
 
 class _CategoryEncoder:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from driftgauge.common.private_files import FileLock
 from driftgauge.common.shared_text import SharedText
-from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.multivariate.compared import (
     COMPARED,
     FAILED,
@@ -32,11 +28,11 @@ from driftgauge.drift.multivariate.report import MOST_ROWS
 from driftgauge.drift.multivariate.sample import RowSample
 from driftgauge.drift.multivariate.thresholds import AucThresholds
 from driftgauge.monitor.monitor import ColumnMonitor
-from driftgauge.monitor.newest_rows import newest_rows
+from driftgauge.monitor.newest_rows import drawn_values
 from driftgauge.monitor.row_process import ComparisonLate, RowProcess
+from driftgauge.monitor.turns import Turns
 
 SHARED: Final = "whole-rows"
-_LOCK: Final = "shared-whole-rows-turn.lock"
 STALE_INTERVALS: Final = 5.0
 """Intervals after which a comparison is too old for the verdict."""
 
@@ -64,7 +60,7 @@ class WholeRowMonitor:
         self._reference = sample.values(monitor.baseline)
         self._reference[:, self._left_out()] = np.nan  # such columns are not compared
         self._shared: Final = SharedText(folder, SHARED)
-        self._turn = None if folder is None else folder / _LOCK
+        self._turns: Final = Turns(folder, SHARED)
         self._failed_at = -math.inf
         """When this worker last failed, seconds since 1970."""
 
@@ -89,14 +85,14 @@ class WholeRowMonitor:
     def step(self, now: float) -> bool:
         """Compare if it is due and no other worker does; nothing is ever left to do. `now` is seconds since 1970."""
         if self._is_due(now):
-            with self._alone(wait=False) as is_alone:
+            with self._turns.alone() as is_alone:
                 if is_alone and self._is_due(now):
                     self._compare(now)
         return False
 
     def compare(self, now: float) -> RowComparison:
         """Compare now, after the worker that is at it; LockTimeout if that takes too long, RowsNotCompared."""
-        with self._alone(wait=True):
+        with self._turns.alone(2.0 * self.options.timeout_seconds):
             return self._compare(now)
 
     def _is_due(self, now: float) -> bool:
@@ -104,24 +100,10 @@ class WholeRowMonitor:
         tried = [self._failed_at if last is None else last.at, self._failed_at]
         return all(abs(now - at) >= self.options.interval_seconds for at in tried)
 
-    @contextmanager
-    def _alone(self, *, wait: bool) -> Iterator[bool]:
-        """Hold the lock of the worker that compares; gives false if another one has it and there is no wait."""
-        if self._turn is None:
-            yield True
-            return
-        lock = FileLock(self._turn)
-        if wait:
-            with lock.held(2.0 * self.options.timeout_seconds):
-                yield True
-            return
-        with lock.held_if_free() as is_held:
-            yield is_held
-
     def _compare(self, now: float) -> RowComparison:
         began = time.monotonic()
         try:
-            rows = self._rows(now)
+            rows, _ = drawn_values(self._monitor, now, MOST_ROWS)
             text = self.process.compare(self._monitor.baseline, self._reference, rows, int(now) & 0xFFFFFFFF)
             report = report_of(json.loads(text))
         except Exception as error:
@@ -141,12 +123,3 @@ class WholeRowMonitor:
             return dumps(ComparedRows(found or known.last, counts), self._monitor.baseline.hash)
 
         self._shared.replace(text)
-
-    def _rows(self, now: float) -> FloatArray:
-        """Return the newest rows of all workers, as many as the main window holds; of more than enough, a sample."""
-        self._monitor.catch_up(now)
-        values = newest_rows(self._monitor, now).values
-        values = values[:, : len(self._monitor.baseline.columns)]  # without the column of outliers
-        if len(values) <= MOST_ROWS:
-            return values
-        return values[np.sort(np.random.default_rng(int(now)).choice(len(values), MOST_ROWS, replace=False))]

@@ -20,6 +20,7 @@ from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.actions import ActionSettings
+from driftgauge.settings.attribution import AttributionSettings
 from driftgauge.settings.compatibility import CompatibilitySettings
 from driftgauge.settings.efficiency import EfficiencySettings
 from driftgauge.settings.features import spelled_path
@@ -55,6 +56,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Efficiency": EfficiencySettings,
     "Statistic": StatisticSettings,
     "Whole rows": MultivariateSettings,
+    "Attributions": AttributionSettings,
     "Outliers": OutlierSettings,
     "Compatibility": CompatibilitySettings,
     "Data quality": QualitySettings,
@@ -75,6 +77,7 @@ PER_MODEL: Final = frozenset(
         *EfficiencySettings.model_fields,
         *StatisticSettings.model_fields,
         *MultivariateSettings.model_fields,
+        *AttributionSettings.model_fields,
         *OutlierSettings.model_fields,
         *CompatibilitySettings.model_fields,
         *QualitySettings.model_fields,
@@ -112,6 +115,7 @@ class Settings(
     QualitySettings,
     CompatibilitySettings,
     OutlierSettings,
+    AttributionSettings,
     MultivariateSettings,
     StatisticSettings,
     EfficiencySettings,

@@ -17,6 +17,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.errors import BaselineError, BundleError, Refused, TableError
+from driftgauge.models.attribution_file import ATTRIBUTIONS_FILE
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
@@ -912,7 +913,7 @@ def test_overwriting_replaces_the_bundle_and_a_failure_keeps_the_old_one(tmp_pat
     assert load_bundle(tmp_path / "b").info.version == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(
-        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE, CONSTRAINTS_FILE, IMPORTANCES_FILE]
+        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE, CONSTRAINTS_FILE, IMPORTANCES_FILE, ATTRIBUTIONS_FILE]
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from driftgauge.alerting.alerts.alert import Alert, rule
+from driftgauge.alerting.alerts.attributions import attribution_alerts
 from driftgauge.alerting.alerts.classic import classic_alerts
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
@@ -39,7 +40,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of the alerting rules' file."""
     groups: dict[str, Iterable[Alert]] = {
         "driftgauge-server": server_alerts(options),
-        "driftgauge-drift": [*drift_alerts(options), *whole_row_alerts(options)],
+        "driftgauge-drift": [*drift_alerts(options), *whole_row_alerts(options), *attribution_alerts(options)],
         "driftgauge-data": [
             *data_alerts(options),
             *quality_alerts(options),

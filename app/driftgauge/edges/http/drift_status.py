@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare, outlier_share
 from driftgauge.drift.performance.report import PerformanceReport
@@ -19,6 +20,7 @@ from driftgauge.drift.quality.requests import RequestReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.attributions import attributions_json
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
@@ -57,6 +59,7 @@ class Sections:
     release: ReleaseSummary | None = None
     rolling: RollingReport | None = None
     whole_rows: ComparedRows | None = None
+    attributions: KnownAttributions | None = None
     performance: PerformanceReport | None = None
     ingestion: Mapping[str, Any] | None = None
     labels: Mapping[str, Any] | None = None
@@ -102,6 +105,7 @@ async def status(request: Request) -> Response:
             release=release,
             rolling=model.against_rolling,
             whole_rows=facts.whole_rows,
+            attributions=facts.attributions,
             performance=model.performance,
             requests=facts.requests,
             ingestion=ingestion_json(ingestion_of(facts)),
@@ -176,6 +180,7 @@ def drift_status(
         "outcomes": beside.outcomes,
         "references": references_json(beside.rolling),
         "multivariate": compared_json(beside.whole_rows),
+        **({} if beside.attributions is None else {"attributions": attributions_json(beside.attributions)}),
         "more": MORE if selection.is_summary else None,
         "news": news_json(beside.news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state, "prediction_log": beside.log},

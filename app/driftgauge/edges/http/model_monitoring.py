@@ -24,6 +24,7 @@ from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import INGEST, SOURCES, CounterSpec
+from driftgauge.monitor.attribution_loop import AttributionLoop
 from driftgauge.monitor.clients import ClientRows, most_rows
 from driftgauge.monitor.diagnoses import Diagnoses
 from driftgauge.monitor.ground_truth import TruthParts
@@ -96,6 +97,8 @@ class ModelMonitoring:
     """Keeps its rolling reference; None also without a prediction log."""
     whole_rows: WholeRowLoop | None = None
     """Compares its whole rows; None where no rows of the reference are kept, or monitoring is off."""
+    attributions: AttributionLoop | None = None
+    """Compares its attributions; None if that is off."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -138,9 +141,10 @@ class ModelMonitoring:
         return RecentTraffic(self.clock)
 
     @property
-    def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop | WholeRowLoop]:
+    def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop | WholeRowLoop | AttributionLoop]:
         """What takes steps in threads of its own."""
-        return [loop for loop in (self.truth, self.rolling, self.whole_rows) if loop is not None]
+        loops = (self.truth, self.rolling, self.whole_rows, self.attributions)
+        return [loop for loop in loops if loop is not None]
 
     def use_log(self, log: PredictionLog) -> None:
         """Take in ground truth, evaluate it and keep a rolling reference with the prediction log."""
@@ -294,6 +298,7 @@ class ModelMonitoring:
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
             whole_rows=self.whole_rows.known if watched and self.whole_rows else None,
+            attributions=self.attributions.known if watched and self.attributions else None,
             exposed=self.exposed,
         )
 

@@ -158,6 +158,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         performance=model.performance,
         rolling=facts.rolling,
         whole_rows=facts.whole_rows,
+        attributions=facts.attributions,
         cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
         ingestion=ingestion_of(facts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.drift.attribution.partial_dependence import PartialDependence
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis
 from driftgauge.drift.multivariate.compared import ComparedRows
@@ -177,6 +178,8 @@ class PageFacts:
     """The main window against the rolling reference; None without one."""
     whole_rows: ComparedRows | None = None
     """The comparisons of whole rows; None where they are not made by interval."""
+    attributions: KnownAttributions | None = None
+    """The comparisons of attributions; None where they are not made."""
     quality: QualityReport | None = None
     """What the windows say of constraints; None without them."""
     requests: RequestReport | None = None

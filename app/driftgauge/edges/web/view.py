@@ -14,6 +14,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes
 from driftgauge.drift.verdict.two_minutes import TwoMinutes
+from driftgauge.edges.web.attributions import AttributionsView, attributions_view
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.diagnosis import DiagnosisView, diagnosis_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
@@ -109,6 +110,7 @@ class PageView:
     two_minutes: TwoMinutes | None
     references: ReferencesView | None
     whole_rows: WholeRowsView | None
+    attributions: AttributionsView | None
     cohorts: CohortsView | None
     """Performance over time."""
     releases: ReleasesView | None
@@ -167,6 +169,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         two_minutes=report.two_minutes if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
         whole_rows=whole_rows_view(facts.whole_rows) if is_overview else None,
+        attributions=attributions_view(facts.attributions) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
         ingestion=ingestion_list(facts.ingestion, _now(facts)) if is_overview else {},

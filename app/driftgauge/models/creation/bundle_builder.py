@@ -16,6 +16,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Ba
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
+from driftgauge.models.creation.attributions import reference_attributions
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, of_scores
 from driftgauge.models.creation.column_types import feature_cells
 from driftgauge.models.creation.foreign import refuse_wrong_classes
@@ -54,7 +55,7 @@ class BundleBuilder:
     options: BaselineOptions
     share_samples: bool = False
     progress: Progress | None = None
-    """Called while importances are measured; None to measure none."""
+    """Called while importances and attributions are measured; None to measure none."""
 
     def build(self, rows: Rows, *, in_sample: bool, fitted: Rows | None) -> Bundle:
         """Return the bundle with the scores of a table's rows.
@@ -83,6 +84,7 @@ class BundleBuilder:
             baseline=joined(self.baseline, scored, in_sample=in_sample),
             held_out=None if in_sample else self._held_out(info, rows.table, answers),
             importances=self._importances(info, predictor, rows),
+            attributions=reference_attributions(predictor, rows.batch, self.progress) if self.progress else None,
         )
 
     def _importances(self, info: BundleInfo, predictor: Predictor, rows: Rows) -> Importances | None:

@@ -83,7 +83,7 @@ def create_bundle(
     - `onnx_outputs`: what an ONNX model's outputs are, where that is ambiguous: label, probabilities or value.
     - `trust_pickle`: load a model of MLflow, although it may run any code.
     - `importances`: measure how much the model depends on each feature, by shuffling the feature's values in up to
-      5,000 rows of the evaluation table, or of the reference without one.
+      5,000 rows of the evaluation table, or of the reference without one; and what each contributes to their scores.
     - `log`: called with one line for the features, one for the other columns, and one for each warning.
     - `progress`: called with what is being done, where it may take a while.
 

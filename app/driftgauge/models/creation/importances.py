@@ -66,11 +66,9 @@ class Shuffled:
         found = self._increases(batch, losses, random) - [loss(answers) for loss in losses]
         metrics = [METRICS[self.info.task], SCORE] if known.size else [SCORE]
         for metric, increases in zip(metrics, found.T, strict=True):
-            gains = np.maximum(increases, 0.0)
-            if gains.sum() > 0.0:
-                shares = (gains / gains.sum()).tolist()
+            if (increases > 0.0).any():
                 names = [feature.name for feature in self.info.features]
-                return Importances("permutation", metric, dict(zip(names, shares, strict=True)))
+                return Importances.of_measured("permutation", metric, dict(zip(names, increases.tolist(), strict=True)))
         return None
 
     def _affordable(self, rows: IntArray, random: np.random.Generator) -> IntArray:

@@ -15,8 +15,16 @@ import skops.io
 
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
+from driftgauge.models import (
+    attribution_file,
+    constraints_file,
+    held_out_file,
+    importance_file,
+    outlier_file,
+    sample_file,
+)
 from driftgauge.models import bundle as bundles
-from driftgauge.models import constraints_file, held_out_file, importance_file, outlier_file, sample_file
+from driftgauge.models.attribution_file import ATTRIBUTIONS_FILE
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.constraints_file import CONSTRAINTS_FILE
 from driftgauge.models.held_out_file import HELD_OUT_FILE
@@ -66,6 +74,8 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             (draft / HELD_OUT_FILE).write_text(held_out_file.dumps(bundle.held_out), encoding="utf-8")
         if bundle.importances is not None:
             (draft / IMPORTANCES_FILE).write_text(importance_file.dumps(bundle.importances), encoding="utf-8")
+        if bundle.attributions is not None:
+            (draft / ATTRIBUTIONS_FILE).write_text(attribution_file.dumps(bundle.attributions), encoding="utf-8")
         if bundle.constraints is not None:
             (draft / CONSTRAINTS_FILE).write_text(constraints_file.dumps(bundle.constraints), encoding="utf-8")
         if bundle.sample is not None:

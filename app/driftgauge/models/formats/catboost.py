@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn
+from driftgauge.models.formats.explained import Explained, without_bias
 from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.spec import ModelSpec
 
@@ -73,9 +75,26 @@ class CatboostModel:
 
     def predict(self, inputs: Any) -> Answer:
         """Answer with the model's own numbers."""
-        rows = inputs if isinstance(inputs, np.ndarray) else self._cells(inputs)
+        rows = self._rows(inputs)
         kind = {"prediction_type": "Probability"} if self._classes else {}  # a regression has its own default
         return answer_of(self._model.predict(rows, thread_count=1, **kind), self._classes, len(rows))
+
+    def explained(self) -> Explained:
+        """Explain answers by TreeSHAP."""
+
+        def contributions(inputs: Any) -> FloatArray:
+            import catboost
+
+            model, rows = self._model, self._rows(inputs)
+            categories, texts = model.get_cat_feature_indices(), model.get_text_feature_indices()
+            pool = catboost.Pool(rows, cat_features=categories, text_features=texts)
+            found = model.get_feature_importance(pool, type="ShapValues", thread_count=1)
+            return without_bias(found, len(rows), rows.shape[1])
+
+        return Explained("tree_shap", contributions)
+
+    def _rows(self, inputs: Any) -> Any:
+        return inputs if isinstance(inputs, np.ndarray) else self._cells(inputs)
 
     def _cells(self, columns: Sequence[Any]) -> Any:
         """Return numbers and texts in one table; ValueError for a missing category, which CatBoost does not know."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from threadpoolctl import threadpool_limits
 
+from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of
+from driftgauge.models.formats.explained import Explained, without_bias
 from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.spec import ModelSpec
 
@@ -90,6 +92,15 @@ class LightgbmModel:
     def predict(self, inputs: Any) -> Answer:
         """Answer with the booster's own numbers."""
         return answer_of(self._model.predict(inputs, num_threads=1), self._classes, len(inputs))
+
+    def explained(self) -> Explained:
+        """Explain answers by TreeSHAP."""
+        count = int(self._model.num_feature())
+
+        def contributions(inputs: Any) -> FloatArray:
+            return without_bias(self._model.predict(inputs, pred_contrib=True, num_threads=1), len(inputs), count)
+
+        return Explained("tree_shap", contributions)
 
 
 adapted = LightgbmModel

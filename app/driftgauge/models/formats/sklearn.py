@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftgauge.models.formats.answer import Answer, of_several, scores_of, values_of
+from driftgauge.models.formats.explained import Explained, of_estimator
 from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.models.labels import Labels
 from driftgauge.models.model_file import load_model
@@ -39,6 +40,10 @@ class EstimatorModel:
         scores = scores_of(probabilities)
         labels, indices = self._labels.of(inputs, probabilities, scores)
         return Answer(labels, scores, indices, of_several(probabilities))
+
+    def explained(self) -> Explained | None:
+        """Explain answers as the library does that made the estimator."""
+        return of_estimator(self._model)
 
 
 adapted = EstimatorModel

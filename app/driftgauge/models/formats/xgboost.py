@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of, refuse_outputs
+from driftgauge.models.formats.explained import Explained, booster_contributions
 from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.numbers import as_fractions
 from driftgauge.models.formats.spec import ModelSpec
@@ -117,6 +119,14 @@ class XgboostModel:
 
         matrix = xgboost.DMatrix(matrix, nthread=1)
         return self._model.predict(matrix, iteration_range=self._iterations, validate_features=False)
+
+    def explained(self) -> Explained:
+        """Explain answers by TreeSHAP, or of a linear booster by its terms."""
+
+        def contributions(inputs: Any) -> FloatArray:
+            return booster_contributions(self._model, self._iterations, as_fractions(inputs, np.float32))
+
+        return Explained("linear" if self._is_linear else "tree_shap", contributions, is_centred=not self._is_linear)
 
 
 adapted = XgboostModel

@@ -28,7 +28,7 @@ def drift() -> list[AnyPanel]:
     linked = [_severities(), _sizes(), _evidence(), _recent(), _correlations()]
     for panel in linked:
         panel.data_links([build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))])
-    return [*linked, _pair(), _whole_rows()]
+    return [*linked, _pair(), _whole_rows(), _attributions()]
 
 
 def _severities() -> AnyPanel:
@@ -81,6 +81,18 @@ def _whole_rows() -> AnyPanel:
         Query(f"max(model_multivariate_auc_lower{{{MODEL_IS}}})", "lower end"),
         Query(f'min(model_multivariate_auc_threshold{{{MODEL_IS}, severity="warning"}})', "warning limit"), width=24,
         empty="whole rows are not compared: set DRIFTGAUGE_MULTIVARIATE=on, with a bundle that keeps rows",
+    )  # fmt: skip
+
+
+def _attributions() -> AnyPanel:
+    return lines(
+        Text("Attributions", "How well live rows rank the features by what they contribute to the scores as the "
+             "reference does (NDCG), on the server where it is worst: 1 is the same order. Bad: below the limit for "
+             "long, so other features decide. /drift/status names them.",
+             NUMBER),
+        Query(f"min(model_attribution_ndcg{{{MODEL_IS}}})", "NDCG"),
+        Query(f'max(model_attribution_ndcg_threshold{{{MODEL_IS}, severity="warning"}})', "limit"), width=24,
+        empty="attributions are not compared: set DRIFTGAUGE_ATTRIBUTION_SECONDS=300",
     )  # fmt: skip
 
 
