@@ -1,0 +1,4 @@
+"""Notifications without Prometheus and Alertmanager: the same rules on the server's own metrics, and the same texts.
+
+`samples` keeps the newest samples of `/metrics`, `promql` evaluates expressions on them, `templates` fills the texts.
+"""

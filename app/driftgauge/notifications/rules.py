@@ -1,0 +1,211 @@
+"""The alerts of one server: the rules that Prometheus would evaluate, with their `for`, on the server's own samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import promql_parser as syntax
+
+from driftgauge.alerting.alerts import alert_rules
+from driftgauge.alerting.drift_details import PREFIX
+from driftgauge.alerting.options import MonitoringOptions, milliseconds
+from driftgauge.alerting.routing import alertmanager_config
+from driftgauge.alerting.rules import recording_rules
+from driftgauge.notifications.promql import evaluate, matches, parsed, ranges_of
+from driftgauge.notifications.samples import Labels, Samples, Wanted, names_in
+from driftgauge.notifications.templates import filled
+
+NOT_FOR_PEOPLE: Final = "none"
+"""The severity of alerts that nobody is notified of, such as the watchdog."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One alerting rule."""
+
+    name: str
+    expr: str
+    hold_seconds: float
+    keeps_seconds: float
+    labels: Labels
+    annotations: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """What tells it from other rules of its name."""
+        return json.dumps([self.name, *sorted(self.labels.items())])
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is evaluated: records first, in their order, then alerts."""
+
+    alerts: Sequence[Rule]
+    records: Sequence[Mapping[str, Any]]
+    inhibitions: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, options: MonitoringOptions) -> Rules:
+        """Return the rules of the shipped files, without records that no alert reads."""
+        groups = alert_rules(options)["groups"]
+        alerts = [_rule(own) for group in groups for own in group["rules"]]
+        alerts = [own for own in alerts if own.labels["severity"] != NOT_FOR_PEOPLE]
+        read = {name for own in alerts for name in ranges_of(own.expr)}
+        records = [own for group in recording_rules(options)["groups"] for own in group["rules"]]
+        used = [own for own in records if own["record"] in read or own["record"].startswith(PREFIX)]
+        return cls(alerts, used, alertmanager_config(options)["inhibit_rules"])
+
+    @property
+    def wanted(self) -> Wanted:
+        """The series that they read."""
+        ranges: dict[str, float] = {}
+        for expr in (*(own.expr for own in self.alerts), *(own["expr"] for own in self.records)):
+            for name, seconds in ranges_of(expr).items():
+                ranges[name] = max(seconds, ranges.get(name, 0.0))
+        for own in self.alerts:
+            for name in names_in(" ".join(own.annotations.values())):
+                ranges.setdefault(name, 0.0)
+        return Wanted(ranges)
+
+
+def _rule(own: Mapping[str, Any]) -> Rule:
+    return Rule(
+        name=own["alert"],
+        expr=own["expr"],
+        hold_seconds=_seconds(own.get("for")),
+        keeps_seconds=_seconds(own.get("keep_firing_for")),
+        labels=own["labels"],
+        annotations=own["annotations"],
+    )
+
+
+def _seconds(text: str | None) -> float:
+    return milliseconds(text) / 1_000 if text else 0.0
+
+
+# ---------------------------------------------------------------- alerts
+
+
+@dataclass(frozen=True)
+class Active:
+    """An alert whose condition holds, or has held."""
+
+    rule: str
+    """The key of its rule."""
+    labels: Labels
+    """Those of the series, without those of the rule."""
+    value: float
+    active_at: float
+    """When the condition began."""
+    fired_at: float | None = None
+    """When it had lasted for long enough; None while it has not."""
+    ended_at: float | None = None
+    """When the condition ended of an alert that goes on for a while."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from other alerts."""
+        return hashlib.sha256(json.dumps([self.rule, *sorted(self.labels.items())]).encode()).hexdigest()[:32]
+
+
+@dataclass
+class Judge:
+    """Evaluates the rules one time after the other."""
+
+    rules: Rules
+    samples: Samples
+    active: dict[str, Active] = field(default_factory=dict)
+    """Alerts by their fingerprint; those of an earlier process to begin with."""
+    patient_until: float = 0.0
+    """Until then no firing alert ends: a process that has just begun has not seen enough."""
+
+    def evaluate(self, at: float) -> Iterator[None]:
+        """Bring the alerts up to date; yields after each rule."""
+        for record in self.rules.records:
+            more = record.get("labels", {})
+            found = evaluate(record["expr"], self.samples, at)
+            self.samples.record(record["record"], [({**labels, **more}, value) for labels, value in found], at)
+            yield
+        holding: dict[str, Active] = {}
+        for rule in self.rules.alerts:
+            for labels, value in evaluate(rule.expr, self.samples, at):
+                own = Active(rule.key, labels, value, at)
+                holding[own.fingerprint] = own
+            yield
+        self.active = dict(self._advanced(holding, at))
+
+    def _advanced(self, found: Mapping[str, Active], at: float) -> Iterator[tuple[str, Active]]:
+        rules = {rule.key: rule for rule in self.rules.alerts}
+        for fingerprint in [*self.active, *(new for new in found if new not in self.active)]:
+            before, now = self.active.get(fingerprint), found.get(fingerprint)
+            rule = rules.get((before or found[fingerprint]).rule)
+            if rule is None:  # of another version of the rules
+                continue
+            if now is not None:
+                kept = now if before is None else replace(before, value=now.value, ended_at=None)
+                held = kept.fired_at is None and at - kept.active_at >= rule.hold_seconds
+                yield fingerprint, replace(kept, fired_at=at) if held else kept
+            elif before is not None and before.fired_at is not None:
+                ended = before.ended_at or at
+                if at - ended < rule.keeps_seconds or at < self.patient_until:
+                    yield fingerprint, replace(before, ended_at=ended)
+
+    def firing(self) -> list[Active]:
+        """Return the alerts that fire, without those that others silence."""
+        firing = [own for own in self.active.values() if own.fired_at is not None]
+        return list(_not_inhibited(firing, self.rules))
+
+    def annotations(self, alert: Active, at: float) -> dict[str, str]:
+        """Return the texts of an alert, with its labels, its value and queries filled in; TemplateError."""
+        rule = rule_of(alert, self.rules)
+
+        def query(promql: str) -> list[Mapping[str, Any]]:
+            return [{"Labels": labels, "Value": value} for labels, value in evaluate(promql, self.samples, at)]
+
+        variables = {"labels": alert.labels, "value": alert.value}
+        return {name: filled(text, variables, functions={"query": query}) for name, text in rule.annotations.items()}
+
+
+def rule_of(alert: Active, rules: Rules) -> Rule:
+    """Return the rule of an alert."""
+    return next(own for own in rules.alerts if own.key == alert.rule)
+
+
+def labels_of(alert: Active, rules: Rules) -> dict[str, str]:
+    """Return all labels of an alert, as Alertmanager gets them."""
+    rule = rule_of(alert, rules)
+    return {"alertname": rule.name, **alert.labels, **rule.labels}
+
+
+# ---------------------------------------------------------------- inhibitions
+
+
+def _not_inhibited(alerts: Sequence[Active], rules: Rules) -> Iterator[Active]:
+    """Yield the alerts that no other silences, by Alertmanager's own rules."""
+    labels = [labels_of(own, rules) for own in alerts]
+    for number, alert in enumerate(alerts):
+        others = [own for index, own in enumerate(labels) if index != number]
+        if not any(_inhibits(rule, labels[number], others) for rule in rules.inhibitions):
+            yield alert
+
+
+def _inhibits(rule: Mapping[str, Any], target: Labels, sources: Iterable[Labels]) -> bool:
+    if not _matching(rule["target_matchers"], target):
+        return False
+    is_both = _matching(rule["source_matchers"], target)
+    return any(
+        _matching(rule["source_matchers"], source)
+        and all(source.get(name, "") == target.get(name, "") for name in rule["equal"])
+        and not (is_both and _matching(rule["target_matchers"], source))
+        for source in sources
+    )
+
+
+def _matching(matchers: Sequence[str], labels: Labels) -> bool:
+    selector = parsed("{" + ", ".join(matchers) + "}")
+    assert isinstance(selector, syntax.VectorSelector)  # noqa: S101  # braces hold nothing else
+    return matches(selector, labels)

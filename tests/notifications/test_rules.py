@@ -1,0 +1,94 @@
+"""The rules on one server's samples: held against their own tests, which promtool runs too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from driftgauge.alerting.options import MonitoringOptions, milliseconds
+from driftgauge.notifications.rules import Judge, Rules, labels_of
+from driftgauge.notifications.samples import Samples
+
+TESTS = Path(__file__).parents[2] / "monitoring" / "prometheus" / "tests"
+OPTIONS = MonitoringOptions()
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+def cases() -> Iterator[Any]:
+    """Yield the tests of alerts in which a server's own metrics are all that counts."""
+    for path in sorted(TESTS.glob("*.yml")):
+        for number, test in enumerate(yaml.load(path.read_text("utf-8"), yaml.CBaseLoader)["tests"]):
+            checks = [own for own in test.get("alert_rule_test", []) if own["alertname"] != "Watchdog"]
+            if checks:
+                yield pytest.param(test, checks, id=f"{path.stem}-{number}")
+
+
+def values_of(text: str) -> Iterator[float | str | None]:
+    """Yield what promtool reads from values: a number, `stale`, or None for no sample."""
+    for part in text.split():
+        if part == "stale":
+            yield "stale"
+        elif found := re.fullmatch(r"_(?:x(\d+))?", part):
+            yield from [None] * int(found[1] or 1)
+        elif found := re.fullmatch(r"(-?[\d.e]+?)([+-][\d.e]+)?x(\d+)", part):
+            first, step, count = float(found[1]), float(found[2] or 0), int(found[3])
+            yield from (first + step * number for number in range(count + 1))
+        else:
+            yield float(part)
+
+
+def evaluated(test: Mapping[str, Any]) -> Iterator[tuple[float, Judge]]:
+    """Evaluate the rules at each step of a test."""
+    rules = Rules.of(OPTIONS)
+    judge = Judge(rules, Samples(rules.wanted, {}))
+    series = [
+        (own["series"].partition("{")[0], own["series"], list(values_of(str(own["values"]))))
+        for own in test["input_series"]
+    ]
+    step = milliseconds(test["interval"]) / 1_000
+    last = max(seconds(own["eval_time"]) for own in test["alert_rule_test"])
+    for number in range(int(last / step) + 1):
+        at = number * step
+        for name, text, values in series:
+            value = values[number] if number < len(values) else None
+            labels = {key: found.replace('\\"', '"').replace("\\\\", "\\") for key, found in LABEL.findall(text)}
+            if value == "stale":
+                judge.samples.mark_stale(name, labels)
+            elif value is not None:
+                judge.samples.add(name, labels, float(value), at)
+        for _ in judge.evaluate(at):
+            pass
+        yield at, judge
+
+
+@pytest.mark.parametrize(("test", "checks"), [*cases()])
+def test_alerts_fire_as_in_prometheus_with_the_same_texts(test: Mapping[str, Any], checks: list[Any]) -> None:
+    due = {(seconds(own["eval_time"]), own["alertname"]): own.get("exp_alerts") or [] for own in checks}
+    met = 0
+    for at, judge in evaluated(test):
+        for (time, name), expected in due.items():
+            if time == at:
+                met += 1
+                wanted = [
+                    ({"alertname": name, **own["exp_labels"]}, own.get("exp_annotations", {})) for own in expected
+                ]
+                assert alerts(judge, name, at) == sorted(wanted, key=order), (at, name)
+    assert met == len(due)
+
+
+def seconds(text: str) -> float:
+    return milliseconds(text) / 1_000 if text.strip("0ms") else 0.0
+
+
+def order(alert: tuple[Mapping[str, str], Mapping[str, str]]) -> list[tuple[str, str]]:
+    return sorted(alert[0].items())
+
+
+def alerts(judge: Judge, name: str, at: float) -> list[Any]:
+    found = [own for own in judge.active.values() if own.fired_at is not None]
+    named = [own for own in found if labels_of(own, judge.rules)["alertname"] == name]
+    return sorted(((labels_of(own, judge.rules), judge.annotations(own, at)) for own in named), key=order)
