@@ -10,6 +10,7 @@ from assertions_table import assertions_page
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.actions import KINDS, ActionTable
 from driftgauge.settings.features import FeatureSettings
+from driftgauge.settings.notify import RECEIVERS, NotifyTable
 from driftgauge.settings.options import GROUPS, variable
 from driftgauge.settings.outcomes import OutcomeSettings
 from pydantic import BaseModel
@@ -57,7 +58,9 @@ def settings_page() -> str:
         for title, group in GROUPS.items()
         for text in ("", f"## {title}", "", *_table(SETTINGS_HEAD, _rows(group)))
     ]
-    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), *_outcomes(), *_actions(), ""])
+    return "\n".join(
+        ["# Settings", NOTE, "", intro, *groups, *_columns(), *_outcomes(), *_actions(), *_receivers(), ""]
+    )
 
 
 def _columns() -> list[str]:
@@ -114,6 +117,18 @@ def _actions() -> list[str]:
     for kind, model in KINDS.items():
         own = _keys(model, ActionTable.model_fields)
         parts += ["", f"Actions of the kind `{kind}` also have:", "", *own] if len(own) > 2 else []
+    return parts
+
+
+def _receivers() -> list[str]:
+    """Return the section on the tables of receivers."""
+    example = ("[[notify]]", 'name = "team"', 'kind = "slack"', 'url_file = "/run/secrets/slack"')
+    text = "The file can have a table for each receiver of [notifications](notifications.md). Every receiver has these keys."
+    parts = ["", "## Tables of receivers", "", text, "", "```toml", *example, "```", ""]
+    parts += _keys(NotifyTable, ("kind",))
+    for kind, model in RECEIVERS.items():
+        own = _keys(model, NotifyTable.model_fields)
+        parts += ["", f"Receivers of the kind `{kind}` also have:", "", *own]
     return parts
 
 

@@ -36,6 +36,7 @@ PACKAGES: Final[dict[str, str]] = {
     "actions": "common errors settings",
     "registry": "common errors models releases",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
+    "notifications": "common errors settings alerting",
     "edges.formats": "actions common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
@@ -45,7 +46,7 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "actions common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases registry edges.formats edges.http edges.kafka edges.files",
+    "ingestion releases registry notifications edges.formats edges.http edges.kafka edges.files",
     "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
@@ -53,7 +54,7 @@ PACKAGES: Final[dict[str, str]] = {
     "process": "common errors drift settings shutdown models state edges.http edges.kafka edges.files composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions registry "
-    "alerting edges.web edges.files process demo",
+    "alerting notifications edges.web edges.files process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -80,6 +81,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",
+    "promql_parser": "notifications",
     "typer": "cli",
     "fcntl": "common",
     "mmap": "state",

@@ -108,6 +108,10 @@ def create_app(
 
         app.state.releases = compose_releases(settings, context, load_version, clock)
     app.state.actions = compose_actions(settings, context, getattr(app.state, "releases", None), clock)
+    if settings.notify:
+        from driftgauge.composition.notifications import compose_notifications  # parses queries: only where needed
+
+        app.state.notifications = compose_notifications(settings, context.monitoring, clock)
     open_metrics = settings.metrics_access == "open"
     install_routes(app, _documented(context), context.access, open_metrics=open_metrics)
     app.describe = partial(_describe, app, context)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from driftgauge.alerting.options import MonitoringOptions, milliseconds
-from driftgauge.notifications.rules import Judge, Rules, labels_of
+from driftgauge.notifications.rules import Active, Judge, Rules, labels_of
 from driftgauge.notifications.samples import Samples
 
 TESTS = Path(__file__).parents[2] / "monitoring" / "prometheus" / "tests"
@@ -21,7 +21,7 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 def cases() -> Iterator[Any]:
     """Yield the tests of alerts in which a server's own metrics are all that counts."""
     for path in sorted(TESTS.glob("*.yml")):
-        for number, test in enumerate(yaml.load(path.read_text("utf-8"), yaml.CBaseLoader)["tests"]):
+        for number, test in enumerate(yaml.load(path.read_text("utf-8"), yaml.CBaseLoader)["tests"]):  # noqa: S506  # it makes texts alone
             checks = [own for own in test.get("alert_rule_test", []) if own["alertname"] != "Watchdog"]
             if checks:
                 yield pytest.param(test, checks, id=f"{path.stem}-{number}")
@@ -92,3 +92,58 @@ def alerts(judge: Judge, name: str, at: float) -> list[Any]:
     found = [own for own in judge.active.values() if own.fired_at is not None]
     named = [own for own in found if labels_of(own, judge.rules)["alertname"] == name]
     return sorted(((labels_of(own, judge.rules), judge.annotations(own, at)) for own in named), key=order)
+
+
+# ---------------------------------------------------------------- silenced alerts
+
+MODEL_LABELS = {"job": "driftgauge", "model_name": "delay", "model_version": "1"}
+COLUMN = {**MODEL_LABELS, "feature_name": "temp"}
+
+
+def fired(name: str, severity: str, labels: Mapping[str, str]) -> Active:
+    rules = Rules.of(OPTIONS)
+    (rule,) = [own for own in rules.alerts if own.name == name and own.labels["severity"] == severity]
+    return Active(rule.key, labels, 1.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_silent"),
+    [
+        (("ModelFeatureDrift", "critical", COLUMN), ("ModelFeatureDrift", "warning", COLUMN), True),
+        (("ModelPredictionDrift", "critical", COLUMN), ("ModelMissingValues", "warning", COLUMN), False),
+        (("ModelMissingValues", "warning", COLUMN), ("ModelFeatureDrift", "warning", COLUMN), True),
+        (
+            ("ModelMissingValues", "warning", COLUMN),
+            ("ModelFeatureDrift", "warning", {**COLUMN, "feature_name": "a"}),
+            False,
+        ),
+        (
+            ("ModelMissingValues", "warning", COLUMN),
+            ("ModelDataQuality", "warning", {**COLUMN, "constraint": "completeness"}),
+            True,
+        ),
+        (
+            ("ModelMissingValues", "warning", COLUMN),
+            ("ModelDataQuality", "warning", {**COLUMN, "constraint": "range"}),
+            False,
+        ),
+    ],
+)
+def test_a_cause_silences_its_consequence_as_in_alertmanager(
+    source: tuple[str, str, Mapping[str, str]], target: tuple[str, str, Mapping[str, str]], *, is_silent: bool
+) -> None:
+    rules = Rules.of(OPTIONS)
+    one, other = fired(*source), fired(*target)
+    judge = Judge(rules, Samples(rules.wanted, {}), {own.fingerprint: own for own in (one, other)})
+    assert (other in judge.firing()) is not is_silent
+    assert one in judge.firing()
+
+
+def test_an_alert_of_an_earlier_process_ends_only_when_the_new_one_has_seen_enough() -> None:
+    rules = Rules.of(OPTIONS)
+    alert = fired("ModelFeatureDrift", "warning", COLUMN)
+    judge = Judge(rules, Samples(rules.wanted, {}), {alert.fingerprint: alert}, patient_until=100.0)
+    for at, fires in ((50.0, True), (99.0, True), (100.0, False)):
+        for _ in judge.evaluate(at):
+            pass
+        assert bool(judge.firing()) is fires

@@ -10,6 +10,7 @@ import pytest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.actions import UrlAction
 from driftgauge.settings.features import FeatureSettings, FeatureThresholds
+from driftgauge.settings.notify import FileReceiver
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
     GROUPS,
@@ -216,6 +217,17 @@ OPTIONS: list[tuple[str, str, object]] = [
     ),
     ("actions_history_rows", "500", 500),
     ("allow_commands", "/usr/bin/a,/usr/bin/b", (Path("/usr/bin/a"), Path("/usr/bin/b"))),
+    (
+        "notify",
+        '[{"name": "log", "kind": "file", "path": "some/file", "severity": "critical"}]',
+        (FileReceiver(name="log", kind="file", path=Path("some/file"), severity="critical"),),
+    ),
+    ("notify_hold_seconds", "60", 60),
+    ("notify_interval_seconds", "30", 30),
+    ("notify_wait_seconds", "0", 0.0),
+    ("notify_group_seconds", "60", 60.0),
+    ("external_url", "https://models.example.org/a", "https://models.example.org/a"),
+    ("grafana_url", "https://grafana.example.org", "https://grafana.example.org"),
 ]
 WRONG: list[tuple[str, str]] = [
     ("reference", "yesterday"),
@@ -388,6 +400,13 @@ WRONG: list[tuple[str, str]] = [
     ("actions", "{}"),
     ("actions", "[3]"),
     ("actions_history_rows", "99"),
+    ("notify", "slack"),
+    ("notify_hold_seconds", "1"),
+    ("notify_interval_seconds", "0"),
+    ("notify_wait_seconds", "-1"),
+    ("notify_group_seconds", "-1"),
+    ("external_url", "models.example.org"),
+    ("grafana_url", "https://user:secret@grafana.example.org"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
     ("evaluation_wait_seconds", "0"),

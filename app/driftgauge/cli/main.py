@@ -63,6 +63,7 @@ COMMANDS: Final = (
         "Keep bundles in MLflow's registry of models, and fetch them from it.",
     ),
     LazyCommand("state", "driftgauge.cli.state", "state_app", "Inspect or delete the state of a server."),
+    LazyCommand("notify", "driftgauge.cli.notify", "notify_app", "Send a test message to the receivers of alerts."),
     LazyCommand(
         "monitoring",
         "driftgauge.cli.monitoring",

@@ -259,3 +259,5 @@ class ServerFacts:
     """The GPUs of the machine, as far as they are known."""
     actions: Sequence[ActionFacts] = ()
     """Empty where the settings have no actions."""
+    notifications: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """How many there were, by receiver and result; empty without receivers."""

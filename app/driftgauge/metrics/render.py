@@ -63,6 +63,7 @@ from driftgauge.metrics.server_series import (
     CALLER_LIMITS,
     CPU,
     LOG_GAUGES,
+    NOTIFICATIONS,
     PRICE,
     PROCESS,
     SLOT,
@@ -240,6 +241,11 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
         for model, own in server.available.items()
     ]
     yield from _family(AVAILABLE, openmetrics, [listed] if listed else [])
+    notified = [
+        sample(NOTIFICATIONS.name, labelled(dict(zip(NOTIFICATIONS.labels, own, strict=True))), count)
+        for own, count in server.notifications.items()
+    ]
+    yield from _family(NOTIFICATIONS, openmetrics, [notified] if notified else [])
     stated = [
         *zip(CALLER_LIMITS, server.caller_limits, strict=True),
         *zip(LOG_GAUGES, server.prediction_log, strict=True),

@@ -206,6 +206,6 @@ def _inhibits(rule: Mapping[str, Any], target: Labels, sources: Iterable[Labels]
 
 
 def _matching(matchers: Sequence[str], labels: Labels) -> bool:
-    selector = parsed("{" + ", ".join(matchers) + "}")
-    assert isinstance(selector, syntax.VectorSelector)  # noqa: S101  # braces hold nothing else
+    selector = parsed("alert{" + ", ".join(matchers) + "}")  # without a name, `!=` alone is refused
+    assert isinstance(selector, syntax.VectorSelector)  # noqa: S101  # it is nothing else
     return matches(selector, labels)

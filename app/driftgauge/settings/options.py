@@ -32,13 +32,14 @@ from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown, too_many_models
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
 from driftgauge.settings.multivariate import MultivariateSettings
+from driftgauge.settings.notify import NotifySettings
 from driftgauge.settings.outliers import OutlierSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.quality import QualitySettings
 from driftgauge.settings.registry import RegistrySettings
 from driftgauge.settings.releases import ReleaseSettings
-from driftgauge.settings.server import ServerSettings
+from driftgauge.settings.server import IN_MEMORY, ServerSettings
 from driftgauge.settings.statistics import StatisticSettings
 from driftgauge.settings.thresholds import ThresholdSettings
 
@@ -66,6 +67,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Ingestion": IngestionSettings,
     "Kafka": KafkaSettings,
     "Actions": ActionSettings,
+    "Notifications": NotifySettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -106,6 +108,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    NotifySettings,
     ActionSettings,
     KafkaSettings,
     IngestionSettings,
@@ -161,6 +164,8 @@ class Settings(
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.kafka_lag_threshold_critical_messages < self.kafka_lag_threshold_warning_messages:
             raise ValueError("kafka_lag_threshold_critical_messages must not be below the one for a warning")
+        if self.notify and self.workers > 1 and self.state_dir == IN_MEMORY:
+            raise ValueError("notify needs state_dir with several workers, or each of them would notify")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

@@ -28,6 +28,16 @@ class Running(Protocol):
         """Stop it, and what it needs."""
 
 
+class RunningNotifications(Protocol):
+    """What sends notifications beside requests."""
+
+    async def run(self) -> None:
+        """Send them until it is cancelled."""
+
+    def close(self) -> None:
+        """Leave the place to another worker."""
+
+
 SWITCH_SECONDS: Final = 0.0001
 """GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
 
@@ -46,6 +56,9 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     actions: Running | None = getattr(app.state, "actions", None)
     if actions is not None:
         actions.start()
+    notifications: RunningNotifications | None = getattr(app.state, "notifications", None)
+    if notifications is not None:
+        watching.append(asyncio.create_task(notifications.run()))
     log, slot = structlog.get_logger(), context.monitoring.service.store.number
     for model in context.monitoring.models:
         log.info("started", model=model.model_name, version=model.model_version, slot=slot)
@@ -64,6 +77,8 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
         if releases is not None:
             await releases.stop()
         await asyncio.gather(*watching, return_exceptions=True)
+        if notifications is not None:
+            await asyncio.to_thread(notifications.close)
         await asyncio.to_thread(context.intakes.close)
         try:
             await asyncio.to_thread(context.monitoring.leave)

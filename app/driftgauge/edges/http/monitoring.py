@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -58,6 +58,17 @@ GPU_KEEP_SECONDS: Final = 5.0
 """Time for which what the driver said is listed again."""
 
 
+class Notified(Protocol):
+    """What sends notifications of alerts."""
+
+    @property
+    def totals(self) -> Mapping[tuple[str, str], float]:
+        """How many there were, by receiver and result."""
+
+    def problems(self) -> Sequence[str]:
+        """Return a sentence for each receiver that does not take them."""
+
+
 @dataclass(frozen=True)
 class ServiceState:
     """What is the service's own and of no model: counted requests, and the processes of its workers."""
@@ -89,6 +100,8 @@ class Monitoring:
     """What reads messages into models, by their names and versions."""
     actions: Callable[[], Sequence[ActionFacts]] | None = None
     """Returns how often actions on alerts have ended how; None without actions. Blocks."""
+    notified: Notified | None = None
+    """What sends notifications; None without receivers."""
 
     gpus: Gpus | None = None
     """Reads the GPUs of the machine; None if there is no library for it."""
@@ -212,7 +225,8 @@ class Monitoring:
     async def state(self, model: ModelMonitoring) -> tuple[list[str], dict[str, Any]]:
         """Return the problems of a model's monitoring and how its state is kept; it is evaluated first if rows came."""
         problems, state = await model.state()
-        return list(dict.fromkeys([*problems, *self.service_problems()])), state
+        of_receivers = [] if self.notified is None else self.notified.problems()
+        return list(dict.fromkeys([*problems, *self.service_problems(), *of_receivers])), state
 
     async def log_facts(self) -> LogFacts | None:
         """Return what is known of the prediction log; None without one."""
@@ -270,6 +284,7 @@ class Monitoring:
         loaded = {(own.model_name, own.model_version): True for own in self.models.all_live}
         available = {**loaded, **{(name, ""): False for name in self.unusable}}
         listed = available if self.has_several else {}
+        sent = {} if self.notified is None else self.notified.totals
         return ServerFacts(
             self.service.series,
             sum_totals(members),
@@ -279,6 +294,7 @@ class Monitoring:
             _gauges(log),
             listed,
             _price(self.settings),
+            notifications=sent,
         )
 
     def service_problems(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""Receivers of messages: Slack, Teams, mail, any webhook, and a file."""
