@@ -123,7 +123,7 @@ def _actions() -> list[str]:
 def _receivers() -> list[str]:
     """Return the section on the tables of receivers."""
     example = ("[[notify]]", 'name = "team"', 'kind = "slack"', 'url_file = "/run/secrets/slack"')
-    text = "The file can have a table for each receiver ([notifications](notifications.md)). Every receiver has these keys."
+    text = "The file can have a table for each receiver. Every one has these keys ([notifications](notifications.md))."
     parts = ["", "## Tables of receivers", "", text, "", "```toml", *example, "```", ""]
     parts += _keys(NotifyTable, ("kind",))
     for kind, model in RECEIVERS.items():

@@ -91,6 +91,9 @@ PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)
 Children = dict[tuple[str, ...], float]
 
 
+NOTIFIED = {("team", "sent"): 3.0, ("team", "failed"): 0.0}
+
+
 class Exposition:
     """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
 
@@ -105,7 +108,7 @@ class Exposition:
         counters = server or counters_of(SERVER)
         available = {(own.model_name, own.model_version): True for own in monitors}
         facts = ServerFacts(
-            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS, ACTED
+            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS, ACTED, NOTIFIED
         )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()

@@ -34,6 +34,7 @@ from driftgauge.metrics.server_series import (
     HTTP_DURATION,
     HTTP_REQUESTS,
     LOG_GAUGES,
+    NOTIFICATIONS,
     PRICE,
     PROCESS,
     REQUESTS_DENIED,
@@ -219,6 +220,7 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         REQUESTS_DENIED.name.removesuffix("_total"),
         ERROR_BUDGET,
         PRICE.name,
+        NOTIFICATIONS.name.removesuffix("_total"),
         GPU_INFO.name,
         *(gauge.name for gauge, _ in GPU_GAUGES),
         REQUESTS_LIMITED.name.removesuffix("_total"),
@@ -237,6 +239,11 @@ def test_actions_are_listed_by_name_and_result_where_there_are_any() -> None:
     assert 'server_actions_total{action="retrain",result="failed"} 0' in text
     assert text.count("server_action_last_result_timestamp_seconds{") == 1
     assert "server_action" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
+
+
+def test_notifications_are_counted_by_receiver_and_result_where_there_are_receivers() -> None:
+    assert 'driftgauge_notifications_total{name="team",result="sent"} 3' in Exposition(TEXT, []).text
+    assert "driftgauge_notifications" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
 
 
 def test_a_caller_without_limits_has_no_series_of_them() -> None:

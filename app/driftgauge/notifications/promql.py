@@ -105,8 +105,10 @@ def _nodes(node: Any, function: str = "") -> Iterable[tuple[Any, str]]:
             children = [node.expr]
         case syntax.MatrixSelector():
             children = [node.vector_selector]
-        case _:
+        case syntax.VectorSelector() | syntax.NumberLiteral():
             children = []
+        case _:
+            raise NotSupported(f"{node} is not known here")
     for child in children:
         yield from _nodes(child, function)
 

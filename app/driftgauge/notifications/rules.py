@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from driftgauge.alerting.drift_details import PREFIX
 from driftgauge.alerting.options import MonitoringOptions, milliseconds
 from driftgauge.alerting.routing import alertmanager_config
 from driftgauge.alerting.rules import recording_rules
-from driftgauge.notifications.promql import evaluate, matches, parsed, ranges_of
+from driftgauge.notifications.promql import NotSupported, evaluate, matches, parsed, ranges_of
 from driftgauge.notifications.samples import Labels, Samples, Wanted, names_in
 from driftgauge.notifications.templates import filled
 
@@ -50,14 +50,20 @@ class Rules:
 
     @classmethod
     def of(cls, options: MonitoringOptions) -> Rules:
-        """Return the rules of the shipped files, without records that no alert reads."""
-        groups = alert_rules(options)["groups"]
-        alerts = [_rule(own) for group in groups for own in group["rules"]]
-        alerts = [own for own in alerts if own.labels["severity"] != NOT_FOR_PEOPLE]
-        read = {name for own in alerts for name in ranges_of(own.expr)}
+        """Return the rules of the shipped files that one server can evaluate, without records that no alert reads.
+
+        Those that compare with the last week, and those with functions of PromQL beyond ours, are left to Prometheus.
+        """
         records = [own for group in recording_rules(options)["groups"] for own in group["rules"]]
-        used = [own for own in records if own["record"] in read or own["record"].startswith(PREFIX)]
-        return cls(alerts, used, alertmanager_config(options)["inhibit_rules"])
+        reads = {own["record"]: _reads(own["expr"]) for own in records}
+        known = {name for name in reads if _is_known(name, reads)}
+        alerts = [_rule(own) for group in alert_rules(options)["groups"] for own in group["rules"]]
+        alerts = [own for own in alerts if own.labels["severity"] != NOT_FOR_PEOPLE]
+        judged = [own for own in alerts if _is_known(own.name, {**reads, own.name: _reads(own.expr)})]
+        wanted = {name for own in judged for name in _all_read(_reads(own.expr) or (), reads)}
+        used = [own for own in records if own["record"] in known and own["record"] in wanted]
+        used += [own for own in records if own["record"].startswith(PREFIX)]
+        return cls(judged, used, alertmanager_config(options)["inhibit_rules"])
 
     @property
     def wanted(self) -> Wanted:
@@ -70,6 +76,32 @@ class Rules:
             for name in names_in(" ".join(own.annotations.values())):
                 ranges.setdefault(name, 0.0)
         return Wanted(ranges)
+
+
+Reads = Mapping[str, Collection[str] | None]
+"""The names that the expression of each rule reads; None for one that cannot be evaluated here."""
+
+
+def _reads(expr: str) -> Collection[str] | None:
+    try:
+        return ranges_of(expr)
+    except NotSupported:
+        return None
+
+
+def _is_known(name: str, reads: Reads) -> bool:
+    """Return whether a rule can be evaluated, and all rules that it reads."""
+    if name not in reads:
+        return True
+    own = reads[name]
+    return own is not None and all(_is_known(other, reads) for other in own)
+
+
+def _all_read(names: Iterable[str], reads: Reads) -> Iterator[str]:
+    """Yield names, and what their rules read."""
+    for name in names:
+        yield name
+        yield from _all_read(reads.get(name) or (), reads)
 
 
 def _rule(own: Mapping[str, Any]) -> Rule:
