@@ -108,7 +108,17 @@ class Exposition:
         counters = server or counters_of(SERVER)
         available = {(own.model_name, own.model_version): True for own in monitors}
         facts = ServerFacts(
-            counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available, ("EUR", 0.5), GPUS, ACTED, NOTIFIED
+            counters.series,
+            counters.copy(),
+            0.001,
+            workers,
+            CALLERS,
+            LOGGED,
+            available,
+            ("EUR", 0.5),
+            GPUS,
+            ACTED,
+            NOTIFIED,
         )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()

@@ -26,7 +26,7 @@ SETTINGS = {
     "DRIFTGAUGE_EXTERNAL_URL": "https://models.example.org",
 }
 
-TOTAL = 'driftgauge_notifications_total{{name="hook",result="{}"}}'
+TOTAL = 'server_notifications_total{{name="hook",result="{}"}}'
 
 
 def settings(receiver: Receiver, folder: Path) -> dict[str, str]:

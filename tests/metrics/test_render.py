@@ -242,8 +242,8 @@ def test_actions_are_listed_by_name_and_result_where_there_are_any() -> None:
 
 
 def test_notifications_are_counted_by_receiver_and_result_where_there_are_receivers() -> None:
-    assert 'driftgauge_notifications_total{name="team",result="sent"} 3' in Exposition(TEXT, []).text
-    assert "driftgauge_notifications" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
+    assert 'server_notifications_total{name="team",result="sent"} 3' in Exposition(TEXT, []).text
+    assert "server_notifications" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
 
 
 def test_a_caller_without_limits_has_no_series_of_them() -> None:

@@ -33,7 +33,7 @@ def test_the_catalogue_is_sorted_and_names_every_declared_series() -> None:
 @pytest.mark.parametrize("declared", declared_series(), ids=lambda declared: str(declared[0]))
 def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, tuple[str, ...], str]) -> None:
     name, kind, labels, text = declared
-    assert re.fullmatch(r"(model|http|process|server|gpu|prediction_log|driftgauge)_[a-z0-9]+(_[a-z0-9]+)*", name)
+    assert re.fullmatch(r"(model|http|process|server|gpu|prediction_log)_[a-z0-9]+(_[a-z0-9]+)*", name)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", label) and label not in ("le", "quantile") for label in labels)
     assert len(set(labels)) == len(labels)
     assert labels[:2] == ("model_name", "model_version") if name.startswith("model_") else "model_name" not in labels

@@ -130,7 +130,7 @@ CALLER_LIMITS: Final = (
 )
 """In the order of `ServerFacts.caller_limits`."""
 NOTIFICATIONS: Final = Declared(
-    "driftgauge_notifications_total",
+    "server_notifications_total",
     "counter",
     "Notifications by the receiver's name in the settings and by result: accepted (`sent`), to be tried again "
     "(`retried`), given up (`failed`); and changes of alerts beyond `most_an_hour` (`left_out`). Absent without "
