@@ -10,6 +10,7 @@ from driftgauge.edges.web.facts import Health, Labels, PageFacts, Traffic
 from tests.abouts import USUAL
 from tests.drift.multivariate.test_compared import known
 from tests.drift.rolling.test_report import compared, report_on
+from tests.edges.web.diagnoses import NUMBERS, WRONG
 from tests.edges.web.test_cohorts import cohort
 from tests.edges.web.test_ingestion import INGESTION
 from tests.edges.web.test_outcomes import CLICKS, PARTS
@@ -29,6 +30,8 @@ def full_page() -> PageFacts:
         "3",
         report,
         health=Health(problems=("the log is full",), kept="files", notes=("a slot was repaired",)),
+        diagnosis=WRONG,
+        dependence=NUMBERS,
         performance=performance_report("binary"),
         cohorts=[cohort(0, 90), cohort(1, 60), cohort(2, 0, rows=0), cohort(3, 75)],
         ingestion=INGESTION,

@@ -18,7 +18,7 @@ def test_the_page_shows_the_first_cause_with_what_to_do_and_what_was_looked_at()
         "temp is 1.8 times the reference's. Since 2023-11-14 20:13 UTC, 2 h ago.",
         "It also explains the change of wind.",
         "curl -s 'http://h/drift/status?feature=temp'",
-        "rank score 3.14, importance 42 %; factor 1.8; unit °F as °C; offset –",
+        "Rank score 3.14, importance 42 %; factor 1.8; unit °F as °C; offset –",
         "Ground truth unknown",
         "A note.",
         "Score by temp",

@@ -103,7 +103,7 @@ def diagnosis_view(
 
 
 def _cause(cause: Cause, query: Query, now: float) -> CauseView:
-    ranked = f"rank score {number(cause.score)}"
+    ranked = f"Rank score {number(cause.score)}"
     return CauseView(
         title=CAUSE_TITLES[cause.kind],
         columns=[CauseColumn(name, query.address(features=(name,))) for name in cause.columns],
