@@ -8,6 +8,7 @@ from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.edges.web.facts import Health, Labels, PageFacts, Traffic
 
 from tests.abouts import USUAL
+from tests.drift.attribution.test_known import known as attributions_of
 from tests.drift.multivariate.test_compared import known
 from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.diagnoses import NUMBERS, WRONG
@@ -40,6 +41,7 @@ def full_page() -> PageFacts:
         outcome_parts=PARTS,
         rolling=compared(report),
         whole_rows=known(0.7),
+        attributions=attributions_of(0.5),
         quality=VIOLATED,
         outliers=MANY,
         estimated=Estimated({"accuracy": 0.91}, {report.main.name: {"accuracy": 0.876}}),

@@ -215,6 +215,15 @@ def test_the_auc_of_whole_rows_is_shown_beside_its_limit(tmp_path: Path) -> None
     find(given, [(auc, "{}", 0.75), (lower, "{}", 0.5), (limit, "{}", 0.625)], tmp_path)
 
 
+def test_the_ndcg_of_attributions_is_shown_beside_its_limit(tmp_path: Path) -> None:
+    given: Given = {
+        "model_attribution_ndcg": [({}, 0.75)],
+        "model_attribution_ndcg_threshold": [({"severity": "warning"}, 0.875)],
+    }
+    ndcg, limit = asked("overview", "Attributions")
+    find(given, [(ndcg, "{}", 0.75), (limit, "{}", 0.875)], tmp_path)
+
+
 def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reason(tmp_path: Path) -> None:
     given: Given = {
         "model_shadow_rows_total": [({"outcome": "agreed"}, "0+60x10"), ({"outcome": "differed"}, "0+30x10")],

@@ -46,6 +46,7 @@ ROWS: Final = {
     "DRIFTGAUGE_OUTLIERS": "true",
     "DRIFTGAUGE_MULTIVARIATE": "verdict",
     "DRIFTGAUGE_MULTIVARIATE_INTERVAL_SECONDS": "5",
+    "DRIFTGAUGE_ATTRIBUTION_SECONDS": "5",
 }
 """Settings of the server that looks at rows as a whole."""
 HOURS_AGO: Final = 3 * 3_600.0

@@ -104,6 +104,8 @@ model_release_change_threshold_ratio{MODEL,severity="critical"} 1
 model_available{model_name="broken"} 0
 model_shadow_rows_dropped_total{MODEL,reason="shadow_queue_full"} RISING
 model_multivariate_severity{MODEL} 3
+model_attribution_ndcg{MODEL} 0.625
+model_attribution_ndcg_threshold{MODEL,severity="warning"} 0.9
 model_reference_feature_drift_severity{MODEL,feature_name="temp",reference="rolling"} 2
 model_reference_feature_psi_debiased{MODEL,feature_name="temp",reference="rolling"} 0.31
 model_reference_feature_psi_threshold{MODEL,feature_name="temp",reference="rolling",severity="warning"} 0.1
@@ -136,6 +138,8 @@ ModelPredictionDrift: The predictions of delay 1 have drifted from those on held
 ModelWholeRowDrift: Whole rows of delay 1 can be told from the reference. A classifier tells the newest rows of delay 1
     from those of the reference, and the whole interval of its AUC is above the limit. Columns may change together while
     each is as before. /drift/status names them.
+ModelAttributionDrift: Other features decide the scores of delay 1. The features that contribute most to the scores of
+    delay 1 are no longer those of the reference (NDCG 0.62). /drift/status names the features whose share has changed.
 ModelDataQuality: Rows of delay 1 violate the constraint range. More rows than in the reference violate this constraint
     on temp: 25% of a window. /drift/status shows examples.
 ModelRequestViolations: Requests to delay 1 violate the constraint type. #% of the rows that were sent to delay 1
