@@ -51,7 +51,8 @@ PACKAGES: Final[dict[str, str]] = {
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors drift settings shutdown models state edges.http edges.kafka edges.files composition main",
+    "process": "common errors drift settings shutdown models state registry edges.http edges.kafka edges.files "
+    "composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions registry "
     "alerting notifications edges.web edges.files process demo",

@@ -103,6 +103,7 @@ model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
 model_available{model_name="broken"} 0
 model_shadow_rows_dropped_total{MODEL,reason="shadow_queue_full"} RISING
+model_alias_followed{MODEL} 0
 model_multivariate_severity{MODEL} 3
 model_attribution_ndcg{MODEL} 0.625
 model_attribution_ndcg_threshold{MODEL,severity="warning"} 0.9
@@ -177,6 +178,8 @@ ModelUnavailable: A model could not be loaded. 127.0.0.1:# could not load broken
     get 503; the other models are served.
 ModelRecentChange: temp of delay 1 has changed within the last days. Its values differ from those of the last
     days: 3.1 times the limit of PSI. Whether they differ from the reference of delay 1, other alerts say.
+ModelAliasNotFollowed: A server does not serve the version that the alias of its registered model names.
+    127.0.0.1:# still serves delay 1: it could not load the version that the alias names.
 ModelShadowRowsDropped: A shadow version misses rows. About # rows in the last 5m were not predicted by the shadow
     delay 1 (shadow_queue_full). The live version has answered them.
 Watchdog: Always fires: it shows that alerts arrive. Prometheus evaluates rules and reaches Alertmanager. An

@@ -187,3 +187,33 @@ def test_a_version_that_cannot_be_loaded_and_a_server_that_is_away_change_nothin
 
 def _run(own: Scene, version: str) -> str:
     return str(own.mlflow.client.get_model_version(own.registered, version).run_id)
+
+
+def test_a_server_starts_from_the_registry_records_verdicts_and_starts_again_without_it(
+    mlflow: MlflowServer, bundles: list[Path], tmp_path: Path
+) -> None:
+    address = "models:/start@champion"
+    command(mlflow, "log-bundle", str(bundles[0]), "--name", "start", "--alias", "champion")
+    given = {"follow_alias": "champion", "registry_uri": mlflow.address, "alias_poll_seconds": 1}
+    state = tmp_path / "state"
+    with service(Path(address), state, 2, tmp_path / "log", **given) as own:
+        served = Scene(mlflow, own, "start")
+        within(lambda: served.metric("model_alias_followed") == 1.0, own)
+        assert served.predict()[0] == "1"
+        run_of = mlflow.client.get_model_version("start", "1").run_id
+        within(lambda: "driftgauge.verdict" in mlflow.client.get_run(run_of).data.tags, own)
+        tags = mlflow.client.get_run(run_of).data.tags
+        assert (tags["driftgauge.verdict"], tags["driftgauge.verdict_version"]) == ("insufficient_data", "1")
+        assert "baseline.json" in [Path(own.path).name for own in _artifacts(mlflow, run_of)]
+        command(mlflow, "log-bundle", str(bundles[1]), "--name", "start", "--alias", "champion")
+        within(lambda: served.live() == "2", own)
+    mlflow.stop()
+    try:
+        with service(Path(address), state, 2, tmp_path / "log", **given) as own:
+            assert Scene(mlflow, own, "start").predict()[0] == "2"
+    finally:
+        mlflow.start()
+
+
+def _artifacts(mlflow: MlflowServer, run_of: str) -> list[Any]:
+    return list(mlflow.client.list_artifacts(run_of, "driftgauge/bundle"))

@@ -46,7 +46,7 @@ def test_an_alias_is_followed_where_its_version_is_live(live: str, alias: AliasF
 
 
 def test_nothing_is_said_of_a_version_before_the_registry_has_answered() -> None:
-    found = shown(replace(ALIAS, version=None, polled_at=None))
+    found = shown(replace(ALIAS, version=None, answered_at=None))
     assert _followed(found) == []
     assert found.family("model_alias_answer_timestamp_seconds").samples == []
 

@@ -69,6 +69,8 @@ class Flag:
 FLAGS: Final = (
     Flag("bundle", "FOLDER", "Model", is_repeatable=True),
     Flag("trusted_types", "TYPE,…", "Model"),
+    Flag("follow_alias", "ALIAS", "Model"),
+    Flag("registry_uri", "URI", "Model"),
     Flag("host", "ADDRESS", "Server"),
     Flag("port", "PORT", "Server"),
     Flag("workers", "N", "Server"),

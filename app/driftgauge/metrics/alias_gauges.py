@@ -75,9 +75,9 @@ ALIAS_GAUGES: Final[tuple[AliasGauge, ...]] = (
     ),
     AliasGauge(
         "model_alias_answer_timestamp_seconds",
-        "Time of the last answer of the registry; absent before the first.",
+        "Time of the last answer of the registry, or of the first question until it has answered.",
         (),
-        _of(lambda own: math.nan if own.polled_at is None else own.polled_at),
+        _of(lambda own: math.nan if own.answered_at is None else own.answered_at),
     ),
     AliasGauge(
         "model_alias_answer_age_threshold_seconds",

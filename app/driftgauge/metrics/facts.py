@@ -116,8 +116,8 @@ class AliasFacts:
     """Questions to the registry."""
     failures: tuple[float, ...]
     """In the order of `ALIAS_FAILURES`."""
-    polled_at: float | None
-    """When the registry answered last, seconds since 1970."""
+    answered_at: float | None
+    """When the registry answered last, or was asked first if it never has, seconds since 1970."""
     stale_seconds: float
     """Time without an answer after which an alert is raised."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,7 +24,9 @@ from driftgauge.process.generation import Generation
 from driftgauge.process.logs import configure_logs, log_stream
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.process.tls import Certificate, certificate_of
+from driftgauge.registry.address import is_address, parse_address
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
+from driftgauge.settings.server import IN_MEMORY
 
 LINKS: Final = (
     "Kubernetes sets these for a Service named driftgauge; they are addresses, not settings. "
@@ -44,6 +48,10 @@ def run(started: Started) -> None:
     """Serve until a signal says to stop; DriftgaugeError if the server cannot start."""
     settings = load(started.flags, started.config)
     settings.require_protection(settings.host)
+    settings.require_folder_to_follow()
+    if is_address(settings.bundle):
+        started = with_fetched_bundle(started, settings)
+        settings = load(started.flags, started.config)
     certificate_of(settings)  # a wrong one is refused at once
     configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1, file=settings.log_file)
     _warn_of_ignored_variables()
@@ -59,6 +67,29 @@ def run(started: Started) -> None:
         server.run()
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
+
+
+def with_fetched_bundle(started: Started, settings: Settings) -> Started:
+    """Return the options with the folder of the bundle that an address of a registry names, fetched if it is new.
+
+    SettingsError without a state folder, RegistryError if there is no bundle to start with.
+    """
+    if settings.state_dir is None or settings.state_dir == IN_MEMORY:
+        raise SettingsError("a bundle of a registry is kept in the state folder: name one with --state-dir")
+    from driftgauge.registry.client import MlflowRegistry, require_mlflow
+    from driftgauge.registry.fetching import bundle_to_start
+
+    address = parse_address(str(settings.bundle))
+    require_mlflow(settings.registry_uri)
+    registry = MlflowRegistry(settings.registry_uri)
+    follows = address.alias is not None and settings.follow_alias == address.alias
+    # A process of its own, so that this one, which may only supervise workers, does not keep MLflow in memory.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        first = pool.submit(bundle_to_start, registry, address, settings.state_dir, ask_first=not follows).result()
+    if first.problem is not None:
+        structlog.get_logger().warning("registry_unreachable", detail=first.problem, bundle=str(first.folder))
+    named = {} if settings.registered_model or not follows else {"registered_model": address.name}
+    return replace(started, flags={**started.flags, **named, "bundle": first.folder})
 
 
 def _warn_of_ignored_variables() -> None:

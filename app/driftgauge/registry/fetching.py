@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
-
-import structlog
 
 from driftgauge.common.private_files import make_private
 from driftgauge.common.replacing import replacing
@@ -116,26 +115,34 @@ def remember(state_folder: Path, address: Address, version: str) -> None:
         new.write_text(version, encoding="utf-8")
 
 
-def bundle_to_start(registry: Registry, address: Address, state_folder: Path, *, ask_first: bool) -> Path:
-    """Return the folder of the bundle that an address names, fetched unless it is there.
+@dataclass(frozen=True)
+class FirstBundle:
+    """The bundle that a server starts with."""
+
+    folder: Path
+    problem: str | None = None
+    """Why the registry was not asked successfully, although it should have been."""
+
+
+def bundle_to_start(registry: Registry, address: Address, state_folder: Path, *, ask_first: bool) -> FirstBundle:
+    """Return the bundle that an address names, fetched unless it is there.
 
     With an alias that is followed, a bundle that was fetched before is enough: with `ask_first` false the registry is
     asked only without one. RegistryError if there is no bundle to start with.
     """
     kept = _kept(address, state_folder)
     if kept is not None and (address.version is not None or not ask_first):
-        return kept
+        return FirstBundle(kept)
     try:
         found = find(registry, address)
         folder = fetched(registry, found, state_folder)
     except Refused as error:
         if kept is not None and error.reason is Reason.REGISTRY_UNREACHABLE:
-            structlog.get_logger().warning("registry_unreachable", detail=error.message, bundle=str(kept))
-            return kept
+            return FirstBundle(kept, error.message)
         raise RegistryError(f"{address}: {error.message}") from error
     if address.alias:
         remember(state_folder, address, found.version)
-    return folder
+    return FirstBundle(folder)
 
 
 def _kept(address: Address, state_folder: Path) -> Path | None:

@@ -95,7 +95,7 @@ class Follower:
 
     def _poll(self, own: Followed, now: float) -> None:
         """Ask for an alias, and follow it; a failure is written down and changes nothing else."""
-        self._update(own, lambda known: replace(known, polls=known.polls + 1))
+        self._update(own, lambda known: replace(known, polls=known.polls + 1, asked_at=known.asked_at or now))
         try:
             named = self._registry.by_alias(own.address.name, own.alias)
             self._update(own, lambda known: replace(known, version=named.version, run=named.run, polled_at=now))

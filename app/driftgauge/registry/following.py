@@ -42,6 +42,8 @@ class Following:
     """The run of that version."""
     polled_at: float | None = None
     """When the registry answered last, seconds since 1970."""
+    asked_at: float | None = None
+    """When it was asked first."""
     polls: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failures by reason."""

@@ -217,6 +217,11 @@ class Settings(
             all_of["metrics_windows"] = tuple(window for window in self.metrics_windows if window in known)
         return Settings(**{**all_of, "models": {}, "bundle": table.bundle})
 
+    def require_folder_to_follow(self) -> None:
+        """Raise SettingsError if an alias is followed, and there is no folder for the bundles that it names."""
+        if self.follow_alias and self.state_dir == IN_MEMORY:
+            raise SettingsError("follow_alias needs a folder for the bundles that are fetched: set state_dir to one")
+
     @property
     def sources(self) -> Sequence[ModelSource]:
         """The models that the settings name, each with the settings that hold for it."""

@@ -20,6 +20,7 @@ from driftgauge.alerting.alerts.ingestion import ingestion_alerts
 from driftgauge.alerting.alerts.outliers import outlier_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
 from driftgauge.alerting.alerts.quality import quality_alerts, request_alerts
+from driftgauge.alerting.alerts.registry import registry_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.two_minutes import two_minute_alerts
@@ -50,7 +51,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),
-        "driftgauge-releases": release_alerts(options),
+        "driftgauge-releases": [*release_alerts(options), *registry_alerts(options)],
         "driftgauge-efficiency": efficiency_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
         **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},

@@ -47,7 +47,7 @@ class Aliases:
             refused=known.refused,
             polls=known.polls,
             failures=tuple(float(known.failures.get(reason.value, 0)) for reason in ALIAS_FAILURES),
-            polled_at=known.polled_at,
+            answered_at=known.polled_at or known.asked_at,
             stale_seconds=self.stale_seconds,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import heatmap
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
-from ..panels import NUMBER, ROWS_RATE, AnyPanel, Text, dress, lines
+from ..panels import NUMBER, ROWS_RATE, SECONDS, AnyPanel, Text, dress, lines
 from ..queries import MODEL_IS, Query, rate, rate_by
 
 
@@ -31,6 +31,7 @@ def predictions() -> list[AnyPanel]:
             Query(rate_by("reason", "model_prediction_failures_total", MODEL_IS), "{{reason}}"), width=12,
         ),
         _shadow(),
+        _alias(),
     ]  # fmt: skip
 
 
@@ -43,6 +44,19 @@ def _shadow() -> AnyPanel:
         Query(f"sum by (outcome) ({predicted})", "{{outcome}}"),
         Query(f"sum by (reason) ({dropped}) > 0", "missed: {{reason}}"), width=24, height=6,
         empty="the chosen version is no shadow",
+    )  # fmt: skip
+
+
+def _alias() -> AnyPanel:
+    return lines(
+        Text("Alias of the registered model", "Failures to follow the alias each second by reason, and the time since "
+             "MLflow last answered. Bad: failures that go on, or a time above the limit: the version that answers may "
+             "not be the one that the alias names.", SECONDS),
+        Query(f"time() - max(model_alias_answer_timestamp_seconds{{{MODEL_IS}}})", "since the last answer"),
+        Query(f"max(model_alias_answer_age_threshold_seconds{{{MODEL_IS}}})", "limit"),
+        Query(f"sum by (reason) ({rate('model_alias_failures_total', MODEL_IS)}) > 0", "failures: {{reason}}"),
+        Query(f"min(model_alias_followed{{{MODEL_IS}}}) == 0", "the version of the alias is not live"),
+        width=24, height=6, empty="no alias is followed",
     )  # fmt: skip
 
 
