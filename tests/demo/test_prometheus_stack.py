@@ -142,7 +142,9 @@ def pytest_terminal_summary(terminalreporter): say_what_was_skipped(terminalrepo
 """
 TESTS = """
 import pytest
-from tests.e2e.programs import needs_servers
+from tests.e2e.programs import NO_HARDWARE, needs_servers
+@pytest.mark.skip(reason=f"{NO_HARDWARE}: no GPU of NVIDIA, so no real one was read")
+def test_gpu(): ...
 @needs_servers
 def test_real(): raise AssertionError("it must not run")
 @pytest.mark.skip(reason="of something else")
@@ -152,12 +154,17 @@ def test_other(): ...
 
 @pytest.mark.long
 @pytest.mark.parametrize("workers", [("-n", "0"), ("-n", "2")], ids=" ".join)
-def test_what_was_skipped_for_missing_servers_is_said_at_the_end(tmp_path: Path, workers: Sequence[str]) -> None:
+def test_what_was_skipped_for_missing_servers_or_hardware_is_said_at_the_end(
+    tmp_path: Path, workers: Sequence[str]
+) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(TESTS)
     done = _pytest(tmp_path, *workers)
     assert done.returncode == 0, done.stdout + done.stderr
     _, _, end = done.stdout.partition("NOT TESTED: programs missing")
+    end, _, of_hardware = end.partition("NOT TESTED: hardware missing")
+    assert "test_it.py::test_gpu" in of_hardware
+    assert "hardware missing: no GPU of NVIDIA" in of_hardware
     assert "test_it.py::test_real" in end
     assert "apt-get install prometheus" in end
     assert "test_other" not in end
@@ -169,7 +176,7 @@ def test_missing_servers_fail_a_run_in_ci(tmp_path: Path) -> None:
     done = _pytest(tmp_path, "-n", "0", CI="true")
     assert done.returncode == 1
     assert "promtool and amtool are not installed" in done.stdout
-    assert "NOT TESTED" not in done.stdout
+    assert "NOT TESTED: programs missing" not in done.stdout
 
 
 def _pytest(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

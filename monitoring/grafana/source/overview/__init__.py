@@ -12,7 +12,7 @@ from .efficiency import efficiency
 from .ingestion import ingestion
 from .predictions import predictions
 from .quality import quality
-from .server import process, requests
+from .server import requests
 from .status import status
 
 PARTS: Final[Sequence[tuple[str, Callable[[], list[AnyPanel]]]]] = (
@@ -24,6 +24,5 @@ PARTS: Final[Sequence[tuple[str, Callable[[], list[AnyPanel]]]]] = (
     ("Drift", drift),
     ("Data quality", quality),
     ("Efficiency", efficiency),
-    ("Process", process),
 )
 """The rows of the dashboard, each with its panels."""

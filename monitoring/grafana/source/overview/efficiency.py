@@ -6,13 +6,14 @@ from typing import Final
 
 from ..panels import RATIO, ROWS_RATE, SECONDS, AnyPanel, Text, lines
 from ..queries import MODEL_IS, REPLICAS_ARE, SERVER_IS, SERVES_IT, Query, limits
+from .server import process
 
 JOB_IS: Final = 'job=~"$job"'
 
 
 def efficiency() -> list[AnyPanel]:
-    """Return the panels on throughput, the queue, latency beside its past, cost and GPUs."""
-    return [*_traffic(), *_latency(), *_cost(), *_gpus()]
+    """Return the panels on throughput, the queue, latency beside its past, cost, and CPU, memory, files and GPUs."""
+    return [*_traffic(), *_latency(), *_cost(), *process(), *_gpus()]
 
 
 def _traffic() -> list[AnyPanel]:
