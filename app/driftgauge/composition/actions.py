@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from driftgauge.actions.action import Action, Confirmer, Executor
+from driftgauge.actions.executors.command import CommandExecutor
+from driftgauge.actions.executors.confirmation import StatusConfirmer
+from driftgauge.actions.executors.switch import SwitchExecutor
+from driftgauge.actions.executors.url import UrlExecutor
 from driftgauge.actions.history import FOLDER, History
 from driftgauge.actions.runner import Runner, Tools
 from driftgauge.common.private_files import FileLock
 from driftgauge.edges.http.action_service import ActionService
+from driftgauge.edges.http.action_status import AlertedModels
+from driftgauge.edges.http.action_versions import ReleaseVersions
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.releases import Releases
 from driftgauge.errors import SettingsError
@@ -26,11 +34,9 @@ def compose_actions(
 
     SettingsError without a state folder: a restart would forget what was done. ActionsError if it cannot be used.
     """
-    if not settings.actions:
-        return None
-    folder = settings.state_folder
+    folder = history_folder(settings)
     if folder is None:
-        raise SettingsError("actions need a state folder, in which their history is kept: set state_dir")
+        return None
     actions = [Action(own) for own in settings.actions]
     history = History.open(folder, settings.actions_history_rows)
     problems = context.monitoring.service.problems
@@ -39,7 +45,7 @@ def compose_actions(
         problems.record(PROBLEM, error)
 
     def make(loop: asyncio.AbstractEventLoop) -> tuple[Runner, Mapping[str, Executor]]:
-        executors = executors_of(context, releases, loop)
+        executors = executors_of(settings, context, releases, loop, clock)
         tools = Tools(executors, confirmer_of(context, loop), clock, report)
         return Runner(history, actions, FileLock(folder / FOLDER / LOCK), tools), executors
 
@@ -49,15 +55,33 @@ def compose_actions(
     return service
 
 
+def history_folder(settings: Settings) -> Path | None:
+    """Return the folder of the history; None without actions. SettingsError if it would not outlive the server."""
+    if not settings.actions:
+        return None
+    if settings.state_folder is None:
+        raise SettingsError("actions need a state folder, in which their history is kept: set state_dir")
+    return settings.state_folder
+
+
 def executors_of(
-    context: ServerContext, releases: Releases | None, loop: asyncio.AbstractEventLoop
+    settings: Settings,
+    context: ServerContext,
+    releases: Releases | None,
+    loop: asyncio.AbstractEventLoop,
+    clock: Callable[[], float],
 ) -> Mapping[str, Executor]:
-    """Return what runs actions, by their kind."""
-    del context, releases, loop
-    return {}
+    """Return what runs actions, by their kind; a server without releases cannot switch versions."""
+    models = AlertedModels(context.monitoring, loop)
+    found: dict[str, Executor] = {
+        "url": UrlExecutor(clock, os.environ, models.first_cause),
+        "command": CommandExecutor(settings.allow_commands),
+    }
+    if releases is not None:
+        found["switch"] = SwitchExecutor(ReleaseVersions(releases, loop), clock)
+    return found
 
 
-def confirmer_of(context: ServerContext, loop: asyncio.AbstractEventLoop) -> Confirmer | None:
+def confirmer_of(context: ServerContext, loop: asyncio.AbstractEventLoop) -> Confirmer:
     """Return what looks at the second condition of an action."""
-    del context, loop
-    return None
+    return StatusConfirmer(AlertedModels(context.monitoring, loop).status)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from driftgauge.composition.actions import history_folder
 from driftgauge.composition.loading import Loaded, config_digest, identity_of, load_models
 from driftgauge.composition.states import service_folder
 from driftgauge.errors import DriftgaugeError
@@ -44,7 +45,7 @@ def try_application(service: int, *, fresh_state: bool) -> Trial:
 
 def check_application(settings: Settings) -> None:
     """Raise what would stop the application from starting; takes no state."""
-    create_app(settings.model_copy(update={"state_dir": IN_MEMORY}))
+    create_app(_in_memory(settings))
 
 
 def reset_state(settings: Settings) -> None:
@@ -70,5 +71,11 @@ def _started(settings: Settings, known: set[str]) -> tuple[Sequence[Loaded], tup
     before = threading.active_count()
     loaded = load_models(settings)
     threads = threading.active_count()
-    create_app(settings.model_copy(update={"state_dir": IN_MEMORY}), loaded=[own.in_memory for own in loaded])
+    create_app(_in_memory(settings), loaded=[own.in_memory for own in loaded])
     return loaded, tuple(name for name in sys.modules if name not in known) if threads == before else ()
+
+
+def _in_memory(settings: Settings) -> Settings:
+    """Return the settings of a server that leaves no files; SettingsError if the real one has no folder it needs."""
+    history_folder(settings)
+    return settings.model_copy(update={"state_dir": IN_MEMORY, "actions": ()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,6 @@ import pytest
 from driftgauge.access.caller import Scope
 from driftgauge.actions.action import Executor
 from driftgauge.composition import actions as composition
-from driftgauge.edges.http.context import ServerContext
-from driftgauge.edges.http.releases import Releases
 from driftgauge.edges.http.routes import ROUTES
 from driftgauge.errors import SettingsError
 from driftgauge.main import create_app
@@ -37,7 +34,7 @@ def acting(
     """Serve an example with actions that an executor of the test runs."""
     own = executor or Recorded()
 
-    def executors(_: ServerContext, __: Releases | None, ___: asyncio.AbstractEventLoop) -> Mapping[str, Executor]:
+    def executors(*_: object) -> Mapping[str, Executor]:
         return {"url": own}
 
     with pytest.MonkeyPatch.context() as patch:
