@@ -18,10 +18,10 @@ PATIENCE_SECONDS = 20.0
 class Steered(Diagnoses):
     """Diagnoses that are counted and can be held."""
 
-    def __init__(self, monitor: ColumnMonitor, rest_factor: float = 0.0, wait_seconds: float | None = None) -> None:
+    def __init__(self, monitor: ColumnMonitor, rest_factor: float = 0.0) -> None:
         self.executor = ThreadPoolExecutor(1)
         known = DiagnosisFacts(monitor, ModelFacts())
-        super().__init__(monitor, known, self.executor, rest_factor=rest_factor, wait_seconds=wait_seconds)
+        super().__init__(monitor, known, self.executor, rest_factor=rest_factor)
         self.made = 0
         self.go = threading.Event()
         self.go.set()
@@ -73,19 +73,19 @@ def test_it_is_made_again_after_the_next_evaluation_and_the_rest(monitor: Column
 
 
 def test_who_waits_too_long_gets_the_one_before_or_an_error(monitor: ColumnMonitor) -> None:
-    own = Steered(monitor, wait_seconds=0.05)
+    own = Steered(monitor)
 
     async def ask() -> tuple[Diagnosed, Diagnosed]:
         own.go.clear()
         with pytest.raises(TimeoutError, match=r"the diagnosis took longer than 0\.05 s"):
-            await own.current(live)
+            await own.current(live, 0.05)
         own.go.set()
         while own._running is not None:
             await asyncio.sleep(0.01)
         first = await own.current(live)
         own.go.clear()
         monitor.evaluate(START + 1.0)
-        late = await own.current(live)
+        late = await own.current(live, 0.05)
         own.go.set()
         while own._running is not None:
             await asyncio.sleep(0.01)

@@ -117,13 +117,7 @@ def _diagnoses(settings: Settings, model: WatchedModel, monitor: ColumnMonitor, 
         labels=model.truth.labels,
         positive_class=category_name(model.classes[-1]) if model.classes else None,
     )
-    return Diagnoses(
-        monitor,
-        DiagnosisFacts(monitor, known),
-        executor,
-        rest_factor=settings.evaluation_rest_factor,
-        wait_seconds=settings.evaluation_wait_seconds,
-    )
+    return Diagnoses(monitor, DiagnosisFacts(monitor, known), executor, rest_factor=settings.evaluation_rest_factor)
 
 
 def _seen(settings: Settings, model: WatchedModel, store: Store) -> SeenRecords:

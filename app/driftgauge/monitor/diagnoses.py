@@ -48,33 +48,31 @@ class Diagnoses:
         executor: Executor,
         *,
         rest_factor: float = REST_FACTOR,
-        wait_seconds: float | None = None,
     ) -> None:
-        """Diagnose in a thread of `executor`; who asks waits no longer than `wait_seconds`."""
+        """Diagnose in a thread of `executor`."""
         self._monitor: Final = monitor
         self._facts: Final = facts
         self._executor: Final = executor
         self._rest: Final = rest_factor
-        self._wait: Final = wait_seconds
         self.depends: Depends | None = None
         """Asks the model; None where it is not at hand."""
         self._running: asyncio.Task[None] | None = None
         self._made: tuple[Evaluation, Diagnosed] | None = None
         self._resting_until = 0.0
 
-    async def current(self, live: Callable[[], Awaitable[LiveFacts]]) -> Diagnosed:
+    async def current(self, live: Callable[[], Awaitable[LiveFacts]], wait_seconds: float | None = None) -> Diagnosed:
         """Return the diagnosis of the last evaluation, or an earlier one during the rest.
 
-        `live` is called for what is known beside it. If that takes too long, return the one before; TimeoutError
-        without one.
+        `live` is called for what is known beside it. If it takes longer than `wait_seconds`, return the one before;
+        TimeoutError without one.
         """
         if self._is_due():
             self._running = self._running or asyncio.create_task(self._diagnose(live))
             try:
-                await asyncio.wait_for(asyncio.shield(self._running), self._wait)
+                await asyncio.wait_for(asyncio.shield(self._running), wait_seconds)
             except TimeoutError:
                 if self._made is None:
-                    raise TimeoutError(f"the diagnosis took longer than {self._wait:g} s") from None
+                    raise TimeoutError(f"the diagnosis took longer than {wait_seconds:g} s") from None
         if self._made is None:
             raise RuntimeError("there is no diagnosis")
         return self._made[1]

@@ -14,11 +14,18 @@ from driftgauge.monitor.diagnoses import Diagnosed
 from driftgauge.monitor.diagnosis_facts import LiveFacts
 from driftgauge.releases.release import Role, live_stack
 
+WAIT_SECONDS: Final = 30.0
+"""Longest wait for a diagnosis; that of hundreds of columns that have drifted takes seconds."""
 UNDIAGNOSED: Final = "diagnosis_failed"
 """The problem of a diagnosis that failed; it is not one of the model."""
 
 
-async def diagnosis_of(monitoring: Monitoring, model: ModelMonitoring, server_url: str | None = None) -> Diagnosed:
+async def diagnosis_of(
+    monitoring: Monitoring,
+    model: ModelMonitoring,
+    server_url: str | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+) -> Diagnosed:
     """Return the diagnosis of a model, which is evaluated first if rows came; commands name the server's address.
 
     Refused if monitoring is off; TimeoutError if it takes too long, and whatever it fails with.
@@ -28,7 +35,7 @@ async def diagnosis_of(monitoring: Monitoring, model: ModelMonitoring, server_ur
     async def live() -> LiveFacts:
         return await live_facts(monitoring, model)
 
-    diagnosed = await model.diagnoses.current(live)
+    diagnosed = await model.diagnoses.current(live, wait_seconds)
     return diagnosed if server_url is None else at_address(diagnosed, server_url)
 
 
@@ -62,6 +69,7 @@ async def system_facts(monitoring: Monitoring, model: ModelMonitoring) -> System
         requests=recent.requests,
         error_ratio=recent.failed_ratio,
         error_threshold=monitoring.settings.error_budget_ratio,
+        queue_ratio=math.nan if facts.queue is None else max(facts.queue),
         rows_lost=recent.dropped,
         seconds_since_row=math.nan if received is None else max(0.0, now - received),
         evaluation_age_seconds=max(0.0, now - last.at),

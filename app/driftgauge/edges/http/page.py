@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -174,9 +175,10 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
 
 
 async def _diagnosis(request: Request, monitoring: Monitoring, model: ModelMonitoring) -> Diagnosed | None:
-    """Return the diagnosis of a model; None if it failed, which is then a problem."""
-    with model.problems.apart(UNDIAGNOSED):
-        return await diagnosis_of(monitoring, model, str(request.base_url).rstrip("/"))
+    """Return the diagnosis of a model; None if it is not ready yet, or failed, which is then a problem."""
+    server_url, seconds = str(request.base_url).rstrip("/"), monitoring.settings.evaluation_wait_seconds
+    with model.problems.apart(UNDIAGNOSED), suppress(TimeoutError):
+        return await diagnosis_of(monitoring, model, server_url, seconds)
     return None
 
 
