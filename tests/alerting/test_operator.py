@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,16 @@ def test_the_routes_are_those_of_the_file() -> None:
     for own, written in zip(spec["inhibitRules"], file["inhibit_rules"], strict=True):
         for side, key in (("sourceMatch", "source_matchers"), ("targetMatch", "target_matchers")):
             assert [f'{m["name"]}{m["matchType"]}"{m["value"]}"' for m in own[side]] == written[key]
+
+
+def test_the_operator_tells_the_server_that_acts_on_alerts() -> None:
+    acting = replace(FULL, actions_url="http://app:8000", actions_token_file="tokens/actions")  # noqa: S106  a key
+    content = resource("AlertmanagerConfig", acting)
+    assert complaints("AlertmanagerConfig", content) == []
+    assert {"receiver": "actions", "continue": True} in content["spec"]["route"]["routes"]
+    (receiver,) = [own for own in content["spec"]["receivers"] if own["name"] == "actions"]
+    (hook,) = receiver["webhookConfigs"]
+    assert hook["httpConfig"]["authorization"]["credentials"] == {"name": "tokens", "key": "actions"}
 
 
 @needs_servers

@@ -246,6 +246,26 @@ def test_the_programs_take_tokens_and_tls(tmp_path: Path) -> None:
     assert not {"scheme", "authorization"} & jobs["prometheus"].keys()  # whose token it is not
 
 
+@needs_servers
+def test_alerts_also_go_to_the_server_that_acts_on_them(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret-of-a-test")
+    options = MonitoringOptions(actions_url="http://app:8000/", actions_token_file=str(token), webhook_url="http://a/b")
+    write(options, tmp_path)
+    file = tmp_path / "alertmanager" / "alertmanager.yml"
+    assert "SUCCESS" in run("amtool", "check-config", file)
+    config = yaml.safe_load(file.read_text("utf-8"))
+    receivers = {own["name"]: own for own in config["receivers"]}
+    (hook,) = receivers["actions"]["webhook_configs"]
+    assert hook["url"] == "http://app:8000/actions/alertmanager"
+    assert hook["http_config"]["authorization"] == {"type": "Bearer", "credentials_file": str(token)}
+    for severity, others in (("critical", "team"), ("warning", "team"), ("info", "none")):
+        said = run("amtool", "config", "routes", "test", "--config.file", file, f"severity={severity}")
+        assert said.strip() == f"actions,{others}"
+    said = run("amtool", "config", "routes", "test", "--config.file", file, "alertname=Watchdog")
+    assert said.strip() == "none"
+
+
 def test_an_authority_is_for_servers_with_tls() -> None:
     with pytest.raises(MonitoringError, match="--ca-file is for servers with TLS: add --scheme https"):
         MonitoringOptions(ca_file="ca.pem")
@@ -297,6 +317,7 @@ def test_durations_and_addresses_come_from_the_options() -> None:
         ({"window": "29s"}, "--window must be at least two scrape intervals"),
         ({"base_url": "localhost:8000"}, "--base-url localhost:8000: give an address"),
         ({"webhook_url": "ftp://example.org"}, "--webhook-url ftp://example.org: give an address"),
+        ({"actions_url": "app:8000"}, "--actions-url app:8000: give an address"),
         ({"targets": ("app:8000", "app")}, "--target app:8000,app: give host:port"),
         ({"targets": ()}, "--target"),
         ({"alertmanager": "http://alertmanager:9093"}, "give host:port"),

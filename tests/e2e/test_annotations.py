@@ -81,6 +81,7 @@ model_ingest_rows_total{MODEL,result="taken"} 0
 model_ingest_refused_threshold_ratio{MODEL} 0.01
 model_ingest_timestamp_seconds{MODEL} PAST
 model_ingest_age_threshold_seconds{MODEL} 120
+server_actions_total{action="retrain",result="failed"} RISING
 model_ingest_lag_messages{MODEL} 1200000
 model_ingest_lag_threshold_messages{MODEL,severity="warning"} 100000
 model_ingest_lag_threshold_messages{MODEL,severity="critical"} 1000000
@@ -160,6 +161,8 @@ ModelInsufficientData: There are too few rows to judge the size of a change. The
     unseen values raise no alert.
 ModelLabelsMissing: Ground truth has stopped coming in. The newest label of delay 1 arrived 1h 0m #s ago. Newer
     predictions cannot be judged by their labels.
+DriftgaugeActionFailed: An action that an alert led to has failed. The action retrain of driftgauge ended as failed in
+    the last 15m. GET /actions says why.
 ModelIngestRefused: Records from the logs of another server cannot be read. #% of the records of delay 1 in the last
     15m could not be read. GET /ingest/errors lists the last ones with the reason.
 ModelIngestStopped: The logs of another server have stopped coming in. The newest record of delay 1 arrived 1h 0m #s

@@ -135,6 +135,7 @@ def _route(route: Mapping[str, Any]) -> dict[str, Any]:
         "group_wait": "groupWait",
         "group_interval": "groupInterval",
         "repeat_interval": "repeatInterval",
+        "continue": "continue",
     }
     return {
         "receiver": route["receiver"],

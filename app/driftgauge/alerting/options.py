@@ -35,6 +35,7 @@ LINKS: Final = "Links in alerts"
 SLACK: Final = "Slack"
 EMAIL: Final = "Email"
 WEBHOOK: Final = "Webhook"
+ACTIONS: Final = "Actions"
 NOTIFICATIONS: Final = "Timing of notifications"
 KUBERNETES: Final = "Kubernetes"
 """Groups of the options in the command's help."""
@@ -145,6 +146,14 @@ class MonitoringOptions:
     webhook_token_file: Annotated[
         str | None, Option("File with the token that is sent along, as Alertmanager reads it.", "FILE", WEBHOOK)
     ] = None
+    actions_url: Annotated[
+        str | None,
+        Option("The server, as Alertmanager reaches it, if alerts lead to actions there.", "URL", ACTIONS),
+    ] = None
+    actions_token_file: Annotated[
+        str | None,
+        Option("File with a token of scope actions that is sent along, as Alertmanager reads it.", "FILE", ACTIONS),
+    ] = None
     group_wait: Annotated[
         str, Option("Time that a first notification waits for other alerts of its group.", "TIME", NOTIFICATIONS)
     ] = "30s"
@@ -170,7 +179,7 @@ class MonitoringOptions:
             milliseconds(getattr(self, name), flag(type(self), name))
         if milliseconds(self.window) < 2 * milliseconds(self.scrape_interval):
             raise MonitoringError("--window must be at least two scrape intervals, or a failed scrape hides an alert")
-        for name in ("base_url", "runbook_url", "grafana_url", "webhook_url"):
+        for name in ("base_url", "runbook_url", "grafana_url", "webhook_url", "actions_url"):
             self._matching(name, URL, "an address like http://host:port")
         for name in ("targets", "prometheus", "alertmanager", "smtp_host"):
             self._matching(name, ADDRESS, "host:port")
@@ -202,7 +211,8 @@ class MonitoringOptions:
         self._matching("job", DNS_LABEL, "a name that Kubernetes allows: lower-case letters, digits and dashes")
         if self.labels:
             self._matching("labels", KEY_VALUE, "labels like release=prometheus")
-        for name in ("slack_url_file", "smtp_password_file", "token_file", "ca_file", "webhook_token_file"):
+        secrets = ("slack_url_file", "smtp_password_file", "token_file", "ca_file", "webhook_token_file")
+        for name in (*secrets, "actions_token_file"):
             self._matching(name, SECRET, "the key of a Secret as NAME/KEY, because Kubernetes keeps secrets there")
 
     def _matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> None:

@@ -12,12 +12,15 @@ TEAM: Final = "team"
 """The receiver that notifies, by whatever the options name."""
 NONE: Final = "none"
 """The receiver that sends nothing: its alerts are on Alertmanager's page alone."""
+ACTIONS: Final = "actions"
+"""The receiver that tells the server, whose settings say which alerts lead to actions."""
+ACTIONS_PATH: Final = "/actions/alertmanager"
 
 
 def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of alertmanager.yml, with the receivers that the options name."""
     team = _team(options)
-    receivers = [{"name": NONE}, *([{"name": TEAM, **team}] if team else [])]
+    receivers = [{"name": NONE}, *([{"name": TEAM, **team}] if team else []), *_actions(options)]
     return {
         **({"global": _smtp(options)} if options.email_to else {}),
         "templates": ["templates/*.tmpl"],
@@ -37,6 +40,7 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
         "repeat_interval": "24h",
         "routes": [
             {"matchers": ['alertname="Watchdog"'], "receiver": NONE},
+            *([{"receiver": ACTIONS, "continue": True}] if options.actions_url else []),
             {"matchers": ['severity="critical"'], "receiver": receiver, "repeat_interval": options.repeat_interval},
             {"matchers": ['severity="warning"'], "receiver": receiver},
             {"matchers": ['severity="info"'], "receiver": NONE},
@@ -76,10 +80,21 @@ def _team(options: MonitoringOptions) -> dict[str, Any]:
     if options.email_to:
         receivers["email_configs"] = [_email(options.email_to)]
     if options.webhook_url:
-        token = options.webhook_token_file
-        access = {"http_config": {"authorization": bearer(token)}} if token else {}
-        receivers["webhook_configs"] = [{"url": options.webhook_url, "send_resolved": True, **access}]
+        receivers["webhook_configs"] = [_webhook(options.webhook_url, options.webhook_token_file)]
     return receivers
+
+
+def _actions(options: MonitoringOptions) -> list[dict[str, Any]]:
+    """Return the receiver of actions, if the options name one."""
+    if options.actions_url is None:
+        return []
+    address = options.actions_url.rstrip("/") + ACTIONS_PATH
+    return [{"name": ACTIONS, "webhook_configs": [_webhook(address, options.actions_token_file)]}]
+
+
+def _webhook(url: str, token: str | None) -> dict[str, Any]:
+    access = {"http_config": {"authorization": bearer(token)}} if token else {}
+    return {"url": url, "send_resolved": True, **access}
 
 
 def _slack(options: MonitoringOptions) -> dict[str, Any]:

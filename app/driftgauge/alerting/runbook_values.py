@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from driftgauge.alerting.alerts.actions import RANGE as ACTIONS_RANGE
 from driftgauge.alerting.alerts.efficiency import HOLDS, MEAN_RISE
 from driftgauge.alerting.alerts.quality import RANGE
 from driftgauge.alerting.alerts.server import BURN_RATES, down_hold
@@ -44,6 +45,7 @@ def runbook_values(options: MonitoringOptions, settings: Mapping[str, Any], feat
         **_budget(settings["error_budget_ratio"]),
         "max_age": ago_in_words(settings["max_age_seconds"]),
         "request_range": f"{RANGE.removesuffix('m')} minutes",
+        "actions_range": f"{ACTIONS_RANGE.removesuffix('m')} minutes",
         "judged_rows": _text(JUDGED_ROWS),
         "reported_rows": _text(REPORTED_ROWS),
         "high_tau": _text(HIGH_TAU),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from driftgauge.alerting.alerts.actions import action_alerts
 from driftgauge.alerting.alerts.alert import Alert, rule
 from driftgauge.alerting.alerts.attributions import attribution_alerts
 from driftgauge.alerting.alerts.classic import classic_alerts
@@ -52,6 +53,8 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),
         "driftgauge-releases": [*release_alerts(options), *registry_alerts(options)],
+        "driftgauge-releases": release_alerts(options),
+        "driftgauge-actions": action_alerts(options),
         "driftgauge-efficiency": efficiency_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
         **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},
