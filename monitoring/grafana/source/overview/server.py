@@ -97,8 +97,8 @@ def process() -> list[AnyPanel]:
             width=24, height=6, soft_max=1, empty="no server of several models",
         ),
         lines(
-            Text("Actions on alerts", "Decisions on actions in the time that is shown, by action and result. Bad: failed "
-                 "or unknown, which raise an alert: GET /actions says why.", PLAIN),
+            Text("Actions on alerts", "Decisions on actions in the time that is shown, by action and result. "
+                 "Bad: failed or unknown, which raise an alert: GET /actions says why.", PLAIN),
             Query(f"sum by (action, result) (increase(server_actions_total{{{SERVER_IS}}}[$__range])) > 0",
                   "{{action}} {{result}}"),
             width=24, height=6, empty="no actions",
