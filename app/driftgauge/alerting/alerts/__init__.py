@@ -53,7 +53,6 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-prediction-log": prediction_log_alerts(options),
         "driftgauge-ingestion": ingestion_alerts(options),
         "driftgauge-releases": [*release_alerts(options), *registry_alerts(options)],
-        "driftgauge-releases": release_alerts(options),
         "driftgauge-actions": action_alerts(options),
         "driftgauge-efficiency": efficiency_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
