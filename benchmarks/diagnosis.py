@@ -87,17 +87,28 @@ def run(trained: Trained, fault: Fault, size: Size, seed: int) -> Result:
     return Result(fault, size, made.name, in_words(found), right, since)
 
 
-def run_quiet(trained: Trained, kind: str, seed: int) -> list[str]:
-    """Return what was said of a quiet stream that is not `nothing_wrong`."""
+@dataclass(frozen=True)
+class Quiet:
+    """What was said of a quiet stream."""
+
+    looks: int
+    """Diagnoses that could tell."""
+    wrong: tuple[str, ...]
+    """The first causes of those that said that something is wrong."""
+    at_the_end: str
+
+
+def run_quiet(trained: Trained, kind: str, seed: int) -> Quiet:
+    """Return what was said of a quiet stream."""
     rng = np.random.default_rng([seed, list(QUIET).index(kind)])
     watch, said = Watch(trained), []
     frame = trained.made.rows(rng, STREAM_ROWS, **QUIET[kind])
     for first in range(0, STREAM_ROWS, STEP):
         watch.see(quiet(trained, frame[first : first + STEP].reset_index(drop=True), rng))
         found = watch.diagnosis()
-        if found.state not in ("nothing_wrong", "cannot_tell") or (first >= 2 * STEP and found.state == "cannot_tell"):
+        if found.state != "cannot_tell":
             said.append(in_words(found))
-    return said
+    return Quiet(len(said), tuple(own for own in said if own != "nothing_wrong"), said[-1])
 
 
 def results(trained: Trained, seed: int, sizes: Sequence[Size] = SIZES) -> Iterator[Result]:
@@ -113,34 +124,35 @@ def main(
 ) -> None:
     """Print the table."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scikit-learn"))
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {packages}, seed {seed}\n"
-    )
+    print(f"{platform.machine()}, Python {platform.python_version()}, {packages}, seed {seed}\n")
     print("| fault | size | model | first cause | right | rows until it was said |")
     print("|---" * 6 + "|")
     found: list[Result] = []
-    streams: list[tuple[str, str, list[str]]] = []
     began = time.process_time()
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        for number, made in enumerate(TABLES):
-            trained = train(made, Path(folder) / str(number), seed)
+        for made in TABLES:
+            trained = train(made, Path(folder) / made.group, seed)
             for fault in FAULTS:
-                if only in ("", fault.kind):
-                    for size in SIZES:
-                        found.append(run(trained, fault, size, seed))
-                        _print(found[-1])
-            if not only:
-                for kind, how in QUIET.items():
-                    own = train(made, Path(folder) / f"{number} {kind}", seed, **how)
-                    streams.append((kind, made.name, run_quiet(own, kind, seed)))
-    print()
-    for made in TABLES:
-        for size in SIZES:
-            those = [result for result in found if (result.model, result.size) == (made.name, size)]
-            print(f"{made.name}, {size}: {sum(result.is_right for result in those)} of {len(those)} right")
-    for kind, name, said in streams:
-        print(f"quiet {kind}, {name}: {'nothing wrong' if not said else ', '.join(sorted(set(said)))}")
+                for size in SIZES if only in ("", fault.kind) else ():
+                    found.append(run(trained, fault, size, seed))
+                    _print(found[-1])
+        print()
+        for made in TABLES:
+            for size in SIZES:
+                own = [result.is_right for result in found if (result.model, result.size) == (made.name, size)]
+                print(f"{made.name}, {size}: {sum(own)} of {len(own)} right")
+        if not only:
+            _print_quiet(Path(folder), seed)
     print(f"{time.process_time() - began:.0f} s of CPU")
+
+
+def _print_quiet(folder: Path, seed: int) -> None:
+    for made in TABLES:
+        for kind, how in QUIET.items():
+            found = run_quiet(train(made, folder / f"{made.group} {kind}", seed, **how), kind, seed)
+            wrong = f"; else {', '.join(found.wrong)}" if found.wrong else ""
+            right = found.looks - len(found.wrong)
+            print(f"quiet {kind}, {made.name}: nothing wrong {right} times of {found.looks}{wrong}", flush=True)
 
 
 def _print(own: Result) -> None:

@@ -14,13 +14,11 @@ import driftgauge
 import numpy as np
 import pandas as pd
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.diagnosis.importances import Importances
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.creation.baseline import BaselineOptions
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -218,12 +216,11 @@ TABLES: Final = (DELIVERIES, FLIGHTS)
 
 @dataclass(frozen=True)
 class Trained:
-    """A table, its bundle, its model and how much the features matter to that."""
+    """A table, its bundle and its model."""
 
     made: Made
     bundle: Bundle
     model: Any
-    importances: Importances
     positive_rate: float
 
     def scores(self, frame: pd.DataFrame) -> FloatArray:
@@ -243,10 +240,4 @@ def train(made: Made, folder: Path, seed: int, *, rhythm: bool = False, gaps: fl
         model, known, TARGET, name="model", version="1", out=folder, evaluation=held_out,
         options=BaselineOptions(time=TIME),
     )  # fmt: skip
-    tested = held_out[features.columns][:2_000]
-    found = permutation_importance(
-        model, tested, held_out[TARGET][:2_000], scoring="roc_auc", n_repeats=3, random_state=0
-    )
-    measured = dict(zip(features.columns, found.importances_mean.tolist(), strict=True))
-    importances = Importances.of_measured("permutation", "roc_auc", measured)
-    return Trained(made, bundle, model, importances, float(known[TARGET].mean()))
+    return Trained(made, bundle, model, float(known[TARGET].mean()))

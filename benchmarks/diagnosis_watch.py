@@ -119,7 +119,7 @@ class Watch:
             report,
             self._monitor.store.newest().newest(report.main.rows),
             performance=self._truth.report(self.now),
-            importances=self._trained.importances,
+            importances=self._trained.bundle.importances,
             positive_rate=self._trained.positive_rate,
             system=self._system(),
         )
