@@ -41,6 +41,11 @@ def test_a_shift_of_the_mean_is_no_change_of_unit() -> None:
     assert best_units(LiveValues(temperatures(2) + 6.0, quantiles(temperatures(1)))) == []
 
 
+@pytest.mark.parametrize("factor", [0.8, 1.15, 1.3])
+def test_values_that_have_grown_are_no_mixture_of_units(factor: float) -> None:
+    assert best_units(LiveValues(factor * drawn(2), quantiles(drawn(1)))) == []
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -19,6 +19,8 @@ from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.window import Rows
 
+MOST_COMPARED: Final = 20
+"""Moved features whose values are compared with known faults, so that a diagnosis takes a bounded time."""
 FEWEST_ROWS: Final = 50
 """Rows since a change that a signature needs."""
 
@@ -72,6 +74,12 @@ class Case:
     def moved_features(self) -> tuple[int, ...]:
         """The features among them."""
         return tuple(i for i in self.moved if i in self.features)
+
+    @cached_property
+    def compared(self) -> tuple[int, ...]:
+        """The moved features whose values are compared with known faults: those with the largest scores."""
+        ranked = sorted(self.moved_features, key=lambda i: (-self.rank_score((i,)), -float(self.psi[i])))
+        return tuple(sorted(ranked[:MOST_COMPARED]))
 
     @cached_property
     def moved_outputs(self) -> tuple[int, ...]:

@@ -19,6 +19,8 @@ from driftgauge.drift.bins import FloatArray
 
 MOST_VALUES: Final = 4_000
 """Live values that are looked at, the newest."""
+MOST_POINTS: Final = 1_000
+"""Live values at which distribution functions are compared."""
 CHANCE: Final = 1.63
 """The Kolmogorov-Smirnov distance of √rows times this is chance in all but 1 % of cases."""
 SLACK: Final = 0.025
@@ -27,6 +29,8 @@ LEAST_SHARE: Final = 0.1
 """Share of changed rows below which a change is not told from others."""
 LEAST_EXPLAINED: Final = 0.7
 """Part of the distance from the reference that a change has to explain."""
+WHOLE: Final = 0.9
+"""Share from which all rows count as changed."""
 _ROUNDING: Final = 1e-9
 
 
@@ -80,12 +84,19 @@ class LiveValues:
     def _sorted_reference(self) -> FloatArray:
         return np.sort(self.reference)
 
+    @cached_property
+    def _points(self) -> FloatArray:
+        """Where distribution functions are compared, besides the changed values."""
+        step = max(1, len(self.live) // MOST_POINTS)
+        return np.concatenate([self.live[step - 1 :: step], self._sorted_reference])
+
     def fit(self, changed: FloatArray) -> Fit:
         """Return how well a part of the rows has the distribution of `changed`."""
         rows = len(self.live) / max(1.0, self.tau)
-        points = np.unique(np.concatenate([self.live, self._sorted_reference, changed]))
+        changed = np.sort(changed)
+        points = np.concatenate([self._points, changed])
         points = points + _ROUNDING * np.abs(points)
-        now, was, other = (_share_up_to(own, points) for own in (self.live, self._sorted_reference, np.sort(changed)))
+        now, was, other = (_share_up_to(own, points) for own in (self.live, self._sorted_reference, changed))
         moved, away = now - was, other - was
         size = float(away @ away)
         share = min(1.0, max(0.0, float(moved @ away) / size)) if size > 0.0 else 0.0
@@ -94,6 +105,22 @@ class LiveValues:
     def fit_of(self, change: Callable[[FloatArray], FloatArray]) -> Fit:
         """Return how well a part of the rows is changed by a function of values."""
         return self.fit(change(self._sorted_reference))
+
+    @cached_property
+    def has_plainly_moved(self) -> bool:
+        """Whether all values grew by one factor, or by one summand: what happens without any fault."""
+        levels = np.linspace(0.05, 0.95, 19)
+        now, was = np.quantile(self.live, levels), np.quantile(self._sorted_reference, levels)
+        shift, size = float(np.mean(now - was)), float(was @ was)
+        factors = [float(now @ was) / size] if size > 0.0 else []
+        if was[9] != 0.0:
+            factors.append(float(now[9] / was[9]))
+        plain = [self._sorted_reference + shift, *(factor * self._sorted_reference for factor in factors)]
+        return any(fit.is_good and fit.share >= WHOLE for fit in map(self.fit, plain))
+
+    def takes(self, fit: Fit) -> bool:
+        """Return whether a fit tells a fault: of a part of the rows only if a plain growth of all does not fit too."""
+        return fit.is_good and (fit.share >= WHOLE or not self.has_plainly_moved)
 
 
 def _share_up_to(values: FloatArray, points: FloatArray) -> FloatArray:

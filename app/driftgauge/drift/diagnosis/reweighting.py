@@ -75,7 +75,7 @@ def mixed_causes(case: Case) -> Iterator[Found]:
     if len(case.rows) - first < FEWEST_ROWS:
         return
     yield from label_shift(case, first)
-    for i in case.moved_features:
+    for i in case.compared:
         yield from traffic_mix(case, i, first)
 
 

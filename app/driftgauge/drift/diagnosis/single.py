@@ -31,7 +31,7 @@ MOST_NEW: Final = 5
 def single_causes(case: Case) -> Iterator[Found]:
     """Yield what explains the change of single features, and of pairs."""
     yield from missing_upstream(case)
-    for i in case.moved_features:
+    for i in case.compared:
         yield from new_values(case, i)
         yield from changed_values(case, i)
     yield from swapped(case)
@@ -193,7 +193,7 @@ def _part(fit: Fit) -> str:
 
 def swapped(case: Case) -> Iterator[Found]:
     """Yield the pairs of features that have each other's values."""
-    live = {i: own for i in case.moved_features if (own := live_values(case, i)) is not None}
+    live = {i: own for i in case.compared if (own := live_values(case, i)) is not None}
     for i, j in combinations(live, 2):
         fits = (live[i].fit(live[j].reference), live[j].fit(live[i].reference))
         if all(fit.is_good for fit in fits):

@@ -109,14 +109,14 @@ def scalings(reference: FloatArray, mean: float, std: float, least: float, most:
 
 def best_units(live: LiveValues) -> list[tuple[Unit, Fit]]:
     """Return the changes of unit that explain the values up to chance, the best first."""
-    found = [(unit, fit) for unit in UNITS if (fit := live.fit_of(unit)).is_good]
+    found = [(unit, fit) for unit in UNITS if live.takes(fit := live.fit_of(unit))]
     return sorted(found, key=lambda own: own[1].misfit)
 
 
 def best_scaling(live: LiveValues, mean: float, std: float, least: float, most: float) -> tuple[Scaling, Fit] | None:
     """Return the transformation that explains the values best; None if none does up to chance."""
     known = scalings(live.reference, mean, std, least, most)
-    found = [(own, fit) for own in known if (fit := live.fit_of(own.change)).is_good]
+    found = [(own, fit) for own in known if live.takes(fit := live.fit_of(own.change))]
     return min(found, key=lambda own: own[1].misfit, default=None)
 
 
