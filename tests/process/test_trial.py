@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -95,3 +96,13 @@ def test_what_cannot_work_is_a_refusal_and_deletes_nothing(
     monkeypatch.setenv(f"DRIFTGAUGE_{name}", value)
     assert refusal in try_application(service_id(), fresh_state=True).refusal
     assert (state / "0.log").exists()
+
+
+def test_a_server_whose_actions_would_have_no_history_is_refused(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    action = {"name": "call", "kind": "url", "alerts": ["ModelFeatureDrift"], "url": "http://127.0.0.1:1"}
+    monkeypatch.setenv("DRIFTGAUGE_ACTIONS", json.dumps([action]))
+    assert try_application(service_id(), fresh_state=False).refusal == ""
+    assert not (state.parents[1] / "@actions").exists()
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "memory")
+    refusal = try_application(service_id(), fresh_state=False).refusal
+    assert refusal == "actions need a state folder, in which their history is kept: set state_dir"
