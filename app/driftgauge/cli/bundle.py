@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from driftgauge.tables.stream import TableStream
 
 bundle_app = CommandLine("Create and inspect bundles: a model and its baseline.")
 
+TRACKING_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 MOST_CODES_BYTES: Final = 64 << 20
 """Largest file of category codes that is read."""
 TABLES, OUTPUT = "Tables", "Output"
@@ -95,6 +97,10 @@ class BundleOptions:
     trust_pickle: Annotated[
         bool, Option("Load a model of MLflow, although most are pickles, which can run any code.", group=MODEL)
     ] = False
+    registry_uri: Annotated[
+        str | None,
+        Option("Address of the MLflow server of models:/NAME@ALIAS. Default: MLFLOW_TRACKING_URI.", "URI", MODEL),
+    ] = None
     classes: Annotated[
         tuple[str, ...],
         Option(
@@ -131,6 +137,8 @@ class BundleOptions:
         """Create the bundle; BundleError, BaselineError or TableError for what is wrong."""
         from driftgauge.models.creation.create import create_bundle  # takes a second, which other commands save
 
+        if self.registry_uri is not None:
+            os.environ[TRACKING_VARIABLE] = self.registry_uri  # where MLflow looks for the address
         return create_bundle(
             self.model,
             self.reference,

@@ -106,6 +106,8 @@ def list_versions(
         return
     out = console()
     out.print(_versions(found))
+    if alias := found.get("alias"):
+        out.print(escape(_alias(alias)))
     out.print()
     out.print(_releases(found))
     out.print()
@@ -131,6 +133,13 @@ def _say(changed: Mapping[str, Any]) -> None:
     typer.echo(f"version {changed['to_version']} {what} {changed['model_name']}")
     if not changed["all_workers"]:
         typer.echo("some workers still load it; `driftgauge models list` shows the versions", err=True)
+    if changed.get("alias_moved") is False:
+        typer.echo("MLflow does not answer: the alias is moved once it does", err=True)
+
+
+def _alias(alias: Mapping[str, Any]) -> str:
+    names = f"{alias['address']} names version {alias['version'] or 'unknown'}"
+    return f"{names}: {alias['problem']}" if alias["problem"] else names
 
 
 def _versions(found: Mapping[str, Any]) -> Table:
