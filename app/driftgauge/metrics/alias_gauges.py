@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
 
+from driftgauge.errors import ALIAS_FAILURES
 from driftgauge.metrics.facts import AliasFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.monitor_gauge import MonitorGauge
@@ -34,6 +35,15 @@ class AliasCounter(AliasGauge):
     """A counter of an alias."""
 
     type: ClassVar[Kind] = "counter"
+
+
+def alias_axes(alias: AliasFacts | None) -> Mapping[str, Iterable[str]]:
+    """Return the values of the labels of an alias."""
+    return {
+        ALIAS: [alias.alias] if alias else (),
+        ALIAS_VERSION: [alias.version or ""] if alias else (),
+        "reason": ALIAS_FAILURES,
+    }
 
 
 def _of(value: Callable[[AliasFacts], Numbers]) -> Callable[[MonitorFacts], Numbers]:

@@ -23,9 +23,8 @@ from driftgauge.drift.multivariate.compared import RESULTS
 from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
-from driftgauge.errors import ALIAS_FAILURES
 from driftgauge.metrics.action_series import action_samples
-from driftgauge.metrics.alias_gauges import ALIAS, ALIAS_VERSION
+from driftgauge.metrics.alias_gauges import alias_axes
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.facts import Exposed as Exposed
 from driftgauge.metrics.gauges import (
@@ -157,7 +156,7 @@ class _MonitorSeries:
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
         """The values of each label of the gauges."""
-        names, report, alias = self.facts.baseline.names, self.report, self.facts.release.alias
+        names, report = self.facts.baseline.names, self.report
         values: Mapping[str, Iterable[str]] = {
             FEATURE: [names[index] for index in self.positions.tolist()],
             "window": report.windows if report else (),
@@ -170,9 +169,7 @@ class _MonitorSeries:
             REFERENCE: REFERENCES,
             "result": RESULTS,
             "client": self.facts.clients,
-            ALIAS: [alias.alias] if alias else (),
-            ALIAS_VERSION: [alias.version or ""] if alias else (),
-            "reason": ALIAS_FAILURES,
+            **alias_axes(self.facts.release.alias),
         }
         return {label: Axis.of(label, known) for label, known in values.items()}
 
