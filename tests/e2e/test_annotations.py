@@ -99,6 +99,7 @@ model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
 prediction_log_disk_free_bytes 1048576
 prediction_log_disk_free_threshold_bytes 2097152
 prediction_log_damaged_files 1
+server_notifications_total{name="team",result="failed"} RISING
 model_release_latency_change_ratio{MODEL,percentile="99"} 1.5
 model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
@@ -128,6 +129,8 @@ DriftgaugeConnectionsRefused: A server refuses clients because all its connectio
     its maximum.
 DriftgaugeCallerLimited: A server has been refusing requests of a caller that reached its limit. 127.0.0.1:# of
     driftgauge answered about # requests with 429 in the last 5m (rate_limited), and has done so for 15m.
+DriftgaugeNotificationsFailing: Notifications of a server do not arrive. About # notifications of driftgauge to team
+    were given up in the last 15m. /drift/status says why the last one did not arrive.
 DriftgaugeDiskNearlyFull: The disk of the prediction log is nearly full. 127.0.0.1:# has 1MiB of disk left. At half
     of the threshold (prediction_log_disk_free_threshold_bytes) predictions are no longer logged; they are still
     answered.

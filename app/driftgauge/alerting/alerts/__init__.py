@@ -18,6 +18,7 @@ from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.efficiency import efficiency_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.ingestion import ingestion_alerts
+from driftgauge.alerting.alerts.notifications import notification_alerts
 from driftgauge.alerting.alerts.outliers import outlier_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
 from driftgauge.alerting.alerts.quality import quality_alerts, request_alerts
@@ -55,7 +56,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-releases": [*release_alerts(options), *registry_alerts(options)],
         "driftgauge-actions": action_alerts(options),
         "driftgauge-efficiency": efficiency_alerts(options),
-        "driftgauge-monitoring": watcher_alerts(options),
+        "driftgauge-monitoring": [*watcher_alerts(options), *notification_alerts(options)],
         **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},
     }
     return {

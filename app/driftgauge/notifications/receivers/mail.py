@@ -10,12 +10,14 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
+import structlog
+
 from driftgauge.notifications.receivers.failure import NotDelivered
 from driftgauge.settings.notify import MailReceiver
 
 
 def send(receiver: MailReceiver, password: str | None, body: Mapping[str, Any], at: float) -> None:
-    """Send a message to all recipients; NotDelivered says why it was not accepted, without any secret."""
+    """Send a message to all recipients; NotDelivered says why none of them was accepted, without any secret."""
     place = f"{receiver.smtp_host}:{receiver.smtp_port}"
     try:
         with _connected(receiver) as server:
@@ -43,8 +45,8 @@ def send(receiver: MailReceiver, password: str | None, body: Mapping[str, Any], 
     except (OSError, smtplib.SMTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise NotDelivered(f"{place} cannot be reached: {why}", retryable=True) from error
-    if refused:
-        raise NotDelivered(f"{place} refuses {len(refused)} of {len(receiver.to)} recipients", retryable=False)
+    if refused:  # the others have it, and must not get it again
+        structlog.get_logger().warning("recipients_refused", receiver=receiver.name, count=len(refused))
 
 
 def _connected(receiver: MailReceiver) -> smtplib.SMTP:

@@ -39,7 +39,14 @@ def requests() -> list[AnyPanel]:
             Text("Connections refused or closed", "Connections that the server refused, or closed before the client "
                  "did, each second by reason. Bad: too_many_connections or slow_evicted, which raise an alert: "
                  "clients find no free connection.", "cps"),
-            Query(rate_by("reason", "http_connections_refused_total", SERVER_IS), "{{reason}}"), width=24, height=6,
+            Query(rate_by("reason", "http_connections_refused_total", SERVER_IS), "{{reason}}"), width=12, height=6,
+        ),
+        lines(
+            Text("Notifications", "Messages about alerts that servers send themselves, each second by result; left_out "
+                 "are changes beyond the limit of an hour. Bad: any failed, which raises an alert: people are not "
+                 "told.", "cps"),
+            Query(rate_by("result", "server_notifications_total", SERVER_IS), "{{result}}"), width=12, height=6,
+            empty="the settings name no receivers",
         ),
     ]  # fmt: skip
 
