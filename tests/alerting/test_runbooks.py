@@ -146,7 +146,7 @@ STATED: dict[str, set[str]] = {
     "DriftgaugeErrorBudgetBurn": {"1"},
     "DriftgaugeLatencyHigh": {"95", "5", "10", "100", "1", "0.5", "2.5"},
     "DriftgaugeDown": {"0"},
-    "ModelLatencyRegressed": {"95", "5", "7", "0.5", "50", "1"},
+    "ModelLatencyRegressed": {"95", "5", "7", "0.5", "50"},
     "ModelFeatureDrift": {"1", "1,000", "1.8"},
     "ModelInsufficientData": {"10"},
     "ModelMissingValues": {"1"},

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from driftgauge.alerting.alerts.actions import RANGE as ACTIONS_RANGE
-from driftgauge.alerting.alerts.efficiency import HOLDS, MEAN_RISE
+from driftgauge.alerting.alerts.efficiency import HOLDS, LEAST_SECONDS, MEAN_RISE
 from driftgauge.alerting.alerts.quality import RANGE
 from driftgauge.alerting.alerts.server import BURN_RATES, down_hold
 from driftgauge.alerting.alerts.watcher import insufficient_hold
@@ -94,6 +94,7 @@ def _rules(options: MonitoringOptions) -> dict[str, str]:
         "insufficient_hold": insufficient_hold(options),
         "latency_requests": _text(LATENCY_REQUESTS),
         "latency_rise_hold": duration(HOLDS * milliseconds(options.hold)),
+        "latency_least_ms": _text(round(1_000 * LEAST_SECONDS)),
         "latency_past_hours": _text(PAST_MINUTES / 60),
         "latency_usual_percent": _text(round(100 * USUAL_HIGH)),
         "latency_mean_percent": _text(round(100 * (MEAN_RISE - 1))),

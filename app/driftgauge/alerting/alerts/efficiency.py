@@ -17,6 +17,9 @@ HOLDS: Final = 3
 MEAN_RISE: Final = 1.1
 """Least rise of the mean beside that of the percentile, which jumps where it reaches another bucket."""
 
+LEAST_SECONDS: Final = 0.005
+"""Latency below which a rise is no alert: a caller does not notice it."""
+
 
 def efficiency_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on latency that has risen above its own past."""
@@ -33,6 +36,7 @@ def efficiency_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             f"{LATENCY_RISE}\n"
             f"  > on ({scope.model()}) group_left () {limit}\n"
             f"  and {LATENCY_P95} > {PAST_P95_HIGH}\n"
+            f"  and {LATENCY_P95} > {LEAST_SECONDS}\n"
             f"  and {LATENCY_MEAN} > {MEAN_RISE} * {PAST_MEAN}",
             duration(HOLDS * milliseconds(options.hold)),
             "Predictions are slower than they used to be.",
