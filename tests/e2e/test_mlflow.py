@@ -215,5 +215,26 @@ def test_a_server_starts_from_the_registry_records_verdicts_and_starts_again_wit
         mlflow.start()
 
 
+def test_a_bundle_is_added_to_a_version_that_mlflow_registered_and_never_changes(
+    mlflow: MlflowServer, bundles: list[Path], tmp_path: Path
+) -> None:
+    client = mlflow.client
+    experiment = client.create_experiment("training")
+    run_of = client.create_run(experiment).info.run_id
+    client.create_registered_model("trained")
+    client.create_model_version("trained", f"runs:/{run_of}/model", run_id=run_of)
+    said = command(mlflow, "log-bundle", str(bundles[0]), "--model", "models:/trained/1", "--alias", "champion")
+    assert "models:/trained/1 has the bundle, and is champion" in said
+    paths = [Path(own.path).name for own in client.list_artifacts(run_of, "driftgauge/trained/1")]
+    assert {"baseline.json", "bundle.json", "model.skops"} <= set(paths)
+    command(mlflow, "log-bundle", str(bundles[0]), "--model", "models:/trained@champion")  # the same again
+    env = {"MLFLOW_TRACKING_URI": mlflow.address}
+    refused = run("mlflow", "log-bundle", str(bundles[1]), "--model", "models:/trained/1", env=env)
+    assert refused.returncode != 0
+    assert "has another bundle already" in " ".join(refused.stderr.split())
+    command(mlflow, "fetch-bundle", "models:/trained/1", "--out", str(tmp_path / "out"))
+    assert '"version": "1"' in (tmp_path / "out" / "bundle.json").read_text()
+
+
 def _artifacts(mlflow: MlflowServer, run_of: str) -> list[Any]:
     return list(mlflow.client.list_artifacts(run_of, "driftgauge/bundle"))
