@@ -13,7 +13,9 @@ from driftgauge import create_bundle, load_bundle
 from driftgauge.drift.bins import FloatArray
 from driftgauge.models.attributor import Attributor
 from driftgauge.models.predictor import Predictor, batch_of
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -144,3 +146,11 @@ def test_a_slow_model_is_explained_on_as_many_rows_as_fit(tmp_path: Path) -> Non
     assert found is not None
     assert found.rows == 200
     assert own.attributions(batch_of(predictor.info.features, []), 1.0) is None
+
+
+def test_a_model_of_free_text_has_no_attributions(tmp_path: Path) -> None:
+    table = pd.DataFrame({"note": ["good thing", "bad thing"] * 100, "y": [1, 0] * 100})
+    model = make_pipeline(make_column_transformer((CountVectorizer(), "note")), LogisticRegression())
+    model.fit(table[["note"]], table["y"])
+    create_bundle(model, table, "y", name="m", version="1", out=tmp_path / "b")
+    assert load_bundle(tmp_path / "b").attributions is None
