@@ -28,6 +28,10 @@ NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC).timestamp()
 LABELS = {"alertname": "ModelFeatureDrift", "severity": "critical", "model_name": "churn", "feature_name": "age"}
 
 
+CONFIRMED: dict[str, Any] = {"confirm": {"performance": "degraded"}, "confirm_within_seconds": 60.0}
+"""Settings of an action with a second condition."""
+
+
 def alert(fingerprint: str = "f1", *, starts_at: float = NOON, is_firing: bool = True, **labels: str) -> Alert:
     """Return an alert on drift of a feature."""
     return Alert("{}", fingerprint, is_firing, {**LABELS, **labels}, {"summary": "drift"}, starts_at)
@@ -88,13 +92,6 @@ class Answers:
         """Return the next answer."""
         holds = self.answers.pop(0)
         return Confirmation(holds, "performance is degraded" if holds else "performance is normal")
-
-
-class Confirmed(Action):
-    """An action with a second condition."""
-
-    needs_confirmation = True
-    confirm_within_seconds = 60.0
 
 
 def history_in(folder: Path, most_rows: int = 1_000) -> History:

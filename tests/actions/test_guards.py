@@ -9,7 +9,7 @@ import pytest
 from driftgauge.actions.action import Confirmation, State
 from driftgauge.actions.guards import Case, Finding, judge, next_look, quiet_until
 
-from tests.acting import NOON, Confirmed, action, alert
+from tests.acting import CONFIRMED, NOON, action, alert
 
 HOUR = 3_600.0
 
@@ -96,7 +96,7 @@ def test_an_hour_that_comes_twice_ends() -> None:
 
 
 def confirmed(now: float, confirmation: Confirmation | None, **settings: Any) -> Finding:
-    own = Confirmed(action(**settings).settings)
+    own = action(**CONFIRMED, **settings)
     return judge(Case(own, alert(), NOON, own.settings.dry_run, ()), now, confirmation)
 
 

@@ -10,7 +10,7 @@ from driftgauge.actions.intake import receive
 from driftgauge.actions.runner import FAILPOINTS, FIRST_WAIT_SECONDS, Runner
 from driftgauge.errors import ActionsError
 
-from tests.acting import NOON, Answers, Confirmed, Recorded, action, alert, drain, history_in, passing, runner_of
+from tests.acting import CONFIRMED, NOON, Answers, Recorded, action, alert, drain, history_in, passing, runner_of
 from tests.ledgers import Clock
 
 
@@ -148,7 +148,7 @@ def test_a_retry_waits_for_the_end_of_quiet_hours(tmp_path: Path) -> None:
 
 
 def test_a_second_condition_is_waited_for(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, Confirmed(action().settings), confirmer=Answers(False, True))
+    bench = Bench(tmp_path, action(**CONFIRMED), confirmer=Answers(False, True))
     bench.receive()
     drain(bench.runner)
     assert bench.states == [(State.WAITING, "confirm")]
@@ -158,7 +158,7 @@ def test_a_second_condition_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_without_the_second_condition_nothing_is_done(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, Confirmed(action().settings), confirmer=Answers(*[False] * 20))
+    bench = Bench(tmp_path, action(**CONFIRMED), confirmer=Answers(*[False] * 20))
     bench.receive()
     for _ in range(10):
         drain(bench.runner)

@@ -95,12 +95,12 @@ class Action:
     @property
     def needs_confirmation(self) -> bool:
         """Whether a second condition must hold."""
-        return getattr(self.settings, "confirm", None) is not None
+        return self.settings.confirm is not None
 
     @property
     def confirm_within_seconds(self) -> float:
         """Time for which it waits for its second condition."""
-        return getattr(self.settings, "confirm_within_seconds", 0.0)
+        return self.settings.confirm_within_seconds
 
     def matches(self, alert: Alert) -> bool:
         """Return whether an alert leads to it."""
