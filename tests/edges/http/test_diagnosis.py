@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from driftgauge.edges.http.openapi.schemas_diagnosis import DiagnosisAnswer
+from driftgauge.edges.http.recent_traffic import SPAN_SECONDS, STEP_SECONDS
+from driftgauge.metrics.series import LATENCY
+from driftgauge.state.snapshot import sum_totals
 
 from tests.examples import Example
+from tests.ingesting import post, records, watching
+from tests.monitors import START
 from tests.served import Served, served
 
 NEXT: Final = itertools.count(1)
@@ -119,3 +126,36 @@ def test_without_monitoring_there_is_no_diagnosis(binary: Example) -> None:
     with served(binary, monitoring_enabled=False) as running:
         answer = running.client.get("/diagnosis")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "monitoring_disabled")
+
+
+def test_a_model_that_answers_more_slowly_than_it_did_is_slow(binary: Example) -> None:
+    passed = [START]
+
+    def answered(server: Served, seconds: float, later: float) -> None:
+        model = server.context.model().monitoring
+        with model.store.counting() as counters:
+            counters.observe(LATENCY.name, np.full(200, seconds), "small")
+        passed[0] += later
+        model.recent.note(sum_totals(model.store.counted()))
+
+    with served(binary, now=lambda: passed[0]) as server:
+        sent(server, binary)
+        answered(server, 0.004, STEP_SECONDS + 1.0)
+        answered(server, 0.004, SPAN_SECONDS + 1.0)
+        assert diagnosed(server)["state"] == "nothing_wrong"
+        sent(server, binary, times=1)
+        answered(server, 0.04, 1.0)
+        answered(server, 0.04, 1.0)
+        found = diagnosed(server)
+    assert (found["causes"][0]["kind"], found["causes"][0]["columns"]) == ("slow_model", [])
+    assert found["dependence"] is None
+    assert {step["name"]: step["status"] for step in found["steps"]}["system"] == "wrong"
+
+
+def test_a_source_of_records_that_stopped_is_named_once_it_is_stale(binary: Example) -> None:
+    with watching(binary, "memory", ingest_stale_seconds=60.0) as server:
+        post(server, records(binary, 150))
+        assert "no_rows" not in [own["kind"] for own in diagnosed(server)["causes"]]
+        server.context.monitoring.clock = lambda: time.time() + 100.0
+        server.context.monitoring.model().monitor.evaluate(time.time() + 100.0)
+        assert "no_rows" in [own["kind"] for own in diagnosed(server)["causes"]]

@@ -8,6 +8,7 @@ from typing import Final
 
 from driftgauge.drift.diagnosis.actions import actions_for
 from driftgauge.drift.diagnosis.facts import SystemFacts
+from driftgauge.drift.diagnosis.steps import LONG_SILENCE
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.monitor.diagnoses import Diagnosed
@@ -72,6 +73,7 @@ async def system_facts(monitoring: Monitoring, model: ModelMonitoring) -> System
         queue_ratio=math.nan if facts.queue is None else max(facts.queue),
         rows_lost=recent.dropped,
         seconds_since_row=math.nan if received is None else max(0.0, now - received),
+        usual_seconds_between_rows=facts.ingest.stale_seconds / LONG_SILENCE if facts.ingest else math.nan,
         evaluation_age_seconds=max(0.0, now - last.at),
         evaluation_threshold_seconds=facts.limits.evaluation_age_seconds,
         problems=tuple(own for own in problems if not own.startswith(UNDIAGNOSED)),
