@@ -21,6 +21,7 @@ def test_the_page_shows_the_first_cause_with_what_to_do_and_what_was_looked_at()
         "Rank score 3.14, importance 42 %; factor 1.8; unit °F as °C; offset –",
         "Ground truth unknown",
         "A note.",
+        "driftgauge diagnose says what to do about each.",
         "Score by temp",
     ):
         assert words in tree.words, words
@@ -51,3 +52,6 @@ def test_of_many_causes_the_first_are_listed() -> None:
     many = diagnosis_view(replace(WRONG, causes=(UNIT,) * (MOST_CAUSES + 2)), None, Query())
     assert many is not None
     assert (len(many.causes), many.left_out) == (MOST_CAUSES, 2)
+    tree = tree_of(mixed_report(), diagnosis=replace(WRONG, causes=(UNIT,) * (MOST_CAUSES + 2)))
+    assert "says what to do about each, and lists 2 more." in tree.words
+    assert tree.words.count("curl -s") == 1  # of the first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from driftgauge.drift.attribution.partial_dependence import PartialDependence, Point
@@ -19,16 +20,6 @@ HEIGHT: Final = 96.0
 
 
 @dataclass(frozen=True)
-class DependencePart:
-    """The part of the chart of one value."""
-
-    x: float
-    width: float
-    is_new: bool
-    text: str
-
-
-@dataclass(frozen=True)
 class DependenceView:
     """How the mean score goes over the values of a feature."""
 
@@ -38,13 +29,12 @@ class DependenceView:
     """A line over numbers, a stretch for each category."""
     new: str
     """The outline of the values that the reference hardly has; empty without any."""
-    parts: Sequence[DependencePart]
     marks: Sequence[tuple[float, str]]
     """Places and texts of the largest and the smallest score."""
     first: str
     last: str
-    rows: Sequence[tuple[str, str, str, str]]
-    """Value, mean score, its standard deviation, and whether the value is new."""
+    rows: Sequence[tuple[str, str, str]]
+    """Value, mean score, and whether the reference has the value."""
 
 
 def dependence_view(found: PartialDependence | None) -> DependenceView | None:
@@ -53,21 +43,20 @@ def dependence_view(found: PartialDependence | None) -> DependenceView | None:
         return None
     low, high = min(found.means), max(found.means)
     heights = [_height(mean, low, high) for mean in found.means]
-    parts = _parts(found)
+    width = WIDTH / len(found.points)
     names = [_name(point) for point in found.points]
     marks = [(TOP, short(high)), (BOTTOM, short(low))] if high > low else [(BOTTOM, short(low))]
     return DependenceView(
         feature=found.feature,
         summary=dependence_in_words(found),
-        path=_path(found, parts, heights),
-        new=" ".join(f"M{own.x:.1f} 0h{own.width:.1f}V{HEIGHT:g}h-{own.width:.1f}Z" for own in parts if own.is_new),
-        parts=parts,
+        path=_path(found, heights, width),
+        new=_new(found, width),
         marks=marks,
         first=names[0],
         last=names[-1],
         rows=[
-            (name, short(mean), short(spread), "new" if point.is_new else "")
-            for name, mean, spread, point in zip(names, found.means, found.spreads, found.points, strict=True)
+            (name, short(mean), "hardly" if point.is_new else "yes")
+            for name, mean, point in zip(names, found.means, found.points, strict=True)
         ],
     )
 
@@ -82,23 +71,26 @@ def _height(mean: float, low: float, high: float) -> float:
     return BOTTOM if high == low else BOTTOM - (BOTTOM - TOP) * (mean - low) / (high - low)
 
 
-def _parts(found: PartialDependence) -> list[DependencePart]:
-    """Return a part for each point: all are as wide."""
-    width = WIDTH / len(found.points)
-    return [
-        DependencePart(i * width, width, point.is_new, f"{_name(point)}: {short(mean)}")
-        for i, (point, mean) in enumerate(zip(found.points, found.means, strict=True))
-    ]
+def _new(found: PartialDependence, width: float) -> str:
+    """Return the outline of stretches of new values."""
+    outlines, i = [], 0
+    for is_new, stretch in groupby(found.points, lambda own: own.is_new):
+        many = len(list(stretch))
+        if is_new:
+            outlines.append(f"M{i * width:.1f} 0h{many * width:.1f}V{HEIGHT:g}h-{many * width:.1f}Z")
+        i += many
+    return " ".join(outlines)
 
 
-def _path(found: PartialDependence, parts: Sequence[DependencePart], heights: Sequence[float]) -> str:
+def _path(found: PartialDependence, heights: Sequence[float], width: float) -> str:
+    """Return the path through the middles of the values, all of which are as wide."""
     steps: list[str] = []
     is_line = False
-    for point, part, height in zip(found.points, parts, heights, strict=True):
+    for i, (point, height) in enumerate(zip(found.points, heights, strict=True)):
         is_number = point.name is None and not math.isnan(point.value)
         if is_number:
-            steps.append(f"{'L' if is_line else 'M'}{part.x + part.width / 2.0:.1f} {height:.1f}")
+            steps.append(f"{'L' if is_line else 'M'}{(i + 0.5) * width:.1f} {height:.1f}")
         else:
-            steps.append(f"M{part.x + part.width / 4.0:.1f} {height:.1f}h{part.width / 2.0:.1f}")
+            steps.append(f"M{(i + 0.25) * width:.1f} {height:.1f}h{0.5 * width:.1f}")
         is_line = is_number
     return " ".join(steps)

@@ -17,7 +17,7 @@ from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.rows import Since
 from driftgauge.edges.web.words import ago, minute, number
 
-MOST_CAUSES: Final = 5
+MOST_CAUSES: Final = 3
 """Causes that the page lists."""
 TITLES: Final[Mapping[State, tuple[str, str]]] = {
     "wrong": ("critical", "Something is wrong"),
