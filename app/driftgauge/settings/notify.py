@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from driftgauge.common.addresses import is_address
 from driftgauge.common.quoting import shortened
 from driftgauge.common.webhook import check_url
 from driftgauge.settings.action_kinds import require_one
@@ -18,7 +19,7 @@ from driftgauge.settings.tables import NamedTable, read_tables
 MOST_RECEIVERS: Final = 20
 EXAMPLE: Final = '[{"name": "team", "kind": "slack", "url_file": "/run/secrets/slack"}]'
 _ADDRESS: Final = re.compile(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+")
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 Severity = Literal["critical", "warning", "info"]
 
 
@@ -132,7 +133,7 @@ class MailReceiver(NotifyTable):
     @field_validator("smtp_host")
     @classmethod
     def _is_host(cls, value: str) -> str:
-        if not _HOST.fullmatch(value):
+        if not _HOST.fullmatch(value) and not is_address(value):
             raise ValueError(f"{shortened(repr(value))} is no host: give its name without a port")
         return value
 
