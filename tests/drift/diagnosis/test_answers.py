@@ -67,3 +67,15 @@ def test_a_drop_of_performance_after_a_change_of_inputs_comes_after_that() -> No
     rows["distance"] = rows["distance"] * 1_000.0
     facts = facts_of(made_baseline(), table(1_500, 2), rows, performance=performance(*truth(11, 0.3), since=START))
     assert [own.kind for own in diagnose(facts).causes] == ["unit_change", "performance_drop"]
+
+
+def test_answers_that_changed_largely_but_not_significantly_are_not_called_usual() -> None:
+    rows = table(2_000, 3)
+    rows["prediction"] = np.where(np.random.default_rng(4).random(2_000) < 0.5, 0.02, rows["prediction"])
+    facts = facts_of(made_baseline(), table(1_500, 2), rows, performance=performance(*truth(11, 0.3), since=START))
+    verdicts = tuple(
+        replace(own, severity=None, finding=own.finding and replace(own.finding, significant=False))
+        for own in facts.report.verdicts
+    )
+    found = diagnose(replace(facts, report=replace(facts.report, verdicts=verdicts)))
+    assert [own.kind for own in found.causes] == ["constant_answers", "performance_drop"]

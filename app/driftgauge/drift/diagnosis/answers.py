@@ -23,19 +23,26 @@ LEAST_PART: Final = 0.5
 
 
 def constant_answers(case: Case) -> Iterator[Cause]:
-    """Yield the answer that fills the rows, where inputs are as usual."""
-    if not set(case.alerting) & set(case.outputs) or set(case.alerting) & set(case.features):
+    """Yield the answer that fills the rows, where inputs are as usual.
+
+    A large change of the answers that is not significant counts too if ground truth says that the model is worse.
+    """
+    report = case.facts.performance
+    is_worse = report is not None and report.severity is not None
+    shown = {*case.alerting, *(case.large_outputs if is_worse else ())}
+    if not shown & set(case.outputs) or shown & set(case.features):
         return
     found = _one_score(case) or _one_class(case)
     if found is not None:
         why, evidence = found
         score = max(float(case.psi[i]) for i in case.outputs)
-        yield cause(case, "constant_answers", case.moved_outputs, why, evidence, score=score)
+        columns = tuple(i for i in case.outputs if i in case.moved or i in case.large_outputs)
+        yield cause(case, "constant_answers", columns, why, evidence, score=score)
 
 
 def _one_score(case: Case) -> tuple[str, dict[str, float | str]] | None:
     score = case.score
-    if score is None or score not in case.moved:
+    if score is None or score not in (*case.moved, *case.large_outputs):
         return None
     values, reference = case.values(score), np.array(case.column(score).quantiles)
     if len(values) < FEWEST_ROWS or not reference.size:
@@ -79,7 +86,7 @@ def _class_shares(case: Case) -> tuple[str, float, float]:
 def concept_drift(case: Case) -> Iterator[Cause]:
     """Yield a change of what inputs mean for the truth: it has changed, and neither inputs nor scores have."""
     report = case.facts.performance
-    if report is None or set(case.alerting) & {*case.features, *case.outputs}:
+    if report is None or {*case.alerting, *case.large_outputs} & {*case.features, *case.outputs}:
         return
     labels = report.label_drift
     has_moved = labels is not None and labels.severity in LIMITS

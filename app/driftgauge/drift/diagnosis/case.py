@@ -86,6 +86,11 @@ class Case:
         """The answers among them."""
         return tuple(i for i in self.moved if i in self.outputs)
 
+    @cached_property
+    def large_outputs(self) -> tuple[int, ...]:
+        """The answers whose change is large, significant or not."""
+        return tuple(i for i in self.outputs if self.facts.report.effects[i] >= 1.0)
+
     # ------------------------------------------------------------ how much
 
     @cached_property

@@ -53,7 +53,7 @@ def _causes(case: Case) -> Iterator[Cause]:
     if any(own.cause.kind == "label_shift" for own in chosen):
         yield from performance_drop(case, is_consequence=True)
     else:
-        yield from list(concept_drift(case)) or performance_drop(case, is_consequence=bool(case.alerting))
+        yield from list(concept_drift(case)) or performance_drop(case, is_consequence=bool(case.alerting or answers))
     yield from of_system(case)
 
 
