@@ -74,7 +74,8 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         prometheus=f"127.0.0.1:{ports[4]}",
     )
     write(options, folder)
-    known = {**ALL, **TRUTH, "DRIFTGAUGE_STATE_DIR": str(folder / "state")}
+    told = f'[{{"name": "log", "kind": "file", "path": "{folder / "sent"}"}}]'
+    known = {**ALL, **TRUTH, "DRIFTGAUGE_STATE_DIR": str(folder / "state"), "DRIFTGAUGE_NOTIFY": told}
     with contextlib.ExitStack() as started:
         apps = [
             started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
