@@ -90,10 +90,11 @@ class SharedDatabase:
             self._connection.execute("begin immediate")
             try:
                 yield self._connection.execute
+                self._connection.execute("commit")
             except BaseException:
-                self._connection.execute("rollback")
+                if self._connection.in_transaction:  # SQLite may have rolled back itself, as on a full disk
+                    self._connection.execute("rollback")
                 raise
-            self._connection.execute("commit")
 
     def run(self, statement: str, *values: Any) -> int | None:
         """Run a statement inside a transaction that the caller holds; return the number of the row it inserted."""
