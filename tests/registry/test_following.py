@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "@registry").write_text("a file")
     with pytest.raises(LedgerUnavailable, match="cannot use"):
         FollowingFile(tmp_path)
+
+
+def test_content_of_another_version_says_what_to_do(tmp_path: Path) -> None:
+    file = FollowingFile(tmp_path)
+    file.update("m", "a", lambda own: own)
+    with sqlite3.connect(file.path) as other:
+        other.execute("""update following set content = '{"seen": 1}'""")
+    other.close()
+    with pytest.raises(LedgerError, match=r"cannot be read .*seen.*the server asks the registry again"):
+        file.read("m", "a")
+    file.close()

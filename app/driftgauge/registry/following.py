@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final
 
-from driftgauge.common.private_files import make_private, opened
+from driftgauge.common.shared_database import Schema, SharedDatabase
 from driftgauge.errors import LedgerError, LedgerUnavailable
 from driftgauge.registry.fetching import FOLDER
 
 DATABASE: Final = "following.db"
-BUSY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -60,69 +55,50 @@ class Following:
     recorded_at: float = 0.0
 
 
+class FollowingDatabase(SharedDatabase):
+    """The database of followed aliases; every error of it is a LedgerError."""
+
+    schema: ClassVar = Schema(
+        name="what is known of followed aliases",
+        layout=1,
+        tables=(
+            "create table following (model text, address text, content text, primary key (model, address)) "
+            "without rowid"
+        ),
+        advice="without the file, the server asks the registry again",
+        failed=LedgerError,
+        unavailable=LedgerUnavailable,
+    )
+
+
 class FollowingFile:
     """The file in the state folder; every error of it is a LedgerError."""
 
     def __init__(self, state_folder: Path) -> None:
         """Open the file, a new one if there is none."""
         self.path: Final = state_folder / FOLDER / DATABASE
-        try:
-            make_private(self.path.parent, state_folder)
-            os.close(opened(self.path, os.O_RDWR | os.O_CREAT))
-        except OSError as error:
-            raise LedgerUnavailable(f"cannot use {self.path}: {error.strerror or error}") from error
-        self._lock = threading.Lock()
-        with self._explained():
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute(
-                "create table if not exists following (model text, address text, content text, "
-                "primary key (model, address)) without rowid"
-            )
+        self._database: Final = FollowingDatabase.open(self.path, state_folder)
+        self.close: Final = self._database.close
 
     def read(self, model: str, address: str) -> Following:
         """Return what is known of a model that follows an address."""
-        with self._lock, self._explained():
-            return self._read(model, address)
+        rows = self._database.read("select content from following where model = ? and address = ?", model, address)
+        return _parsed(rows[0][0]) if rows else Following()
 
     def update(self, model: str, address: str, change: Callable[[Following], Following]) -> Following:
         """Replace what is known of a model, and return it."""
-        with self._lock, self._explained():
-            self._connection.execute("begin immediate")
-            try:
-                new = change(self._read(model, address))
-                self._connection.execute(
-                    "insert or replace into following values (?, ?, ?)", (model, address, json.dumps(asdict(new)))
-                )
-            except BaseException:
-                self._connection.execute("rollback")
-                raise
-            self._connection.execute("commit")
-            return new
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    def _read(self, model: str, address: str) -> Following:
-        rows = self._connection.execute(
-            "select content from following where model = ? and address = ?", (model, address)
-        ).fetchall()
-        return _parsed(json.loads(rows[0][0])) if rows else Following()
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise LedgerError(
-                f"{self.path} cannot be used ({error}); without the file, the server asks the registry again"
-            ) from error
+        with self._database.transaction():
+            new = change(self.read(model, address))
+            content = json.dumps(asdict(new))
+            self._database.run("insert or replace into following values (?, ?, ?)", model, address, content)
+        return new
 
 
-def _parsed(content: dict[str, Any]) -> Following:
-    held = content.pop("held", None)
-    return Following(**content, held=None if held is None else Held(**held))
+def _parsed(text: str) -> Following:
+    try:
+        content = json.loads(text)
+        held = content.pop("held", None)
+        return Following(**content, held=None if held is None else Held(**held))
+    except (ValueError, TypeError, AttributeError) as error:
+        advice = FollowingDatabase.schema.advice
+        raise LedgerError(f"what {DATABASE} holds of an alias cannot be read ({error}); {advice}") from error
