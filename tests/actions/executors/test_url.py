@@ -133,7 +133,7 @@ def test_secrets_come_from_files_and_variables_and_are_sent_alone(receiver: Rece
         (None, "cannot read", True),
         ("", "is empty", False),
         ("a\nb", "more than one line", False),
-        ("x" * 70_000, "is too large", False),
+        ("x" * 70_000, "at most 65,536 are read", False),
     ],
 )
 def test_a_secret_that_cannot_be_read_fails_before_anything_is_sent(
@@ -148,9 +148,14 @@ def test_a_secret_that_cannot_be_read_fails_before_anything_is_sent(
     assert message in executor().preview(action, alert_of())
 
 
+def test_a_preview_names_a_key_of_the_signature_that_cannot_be_read(tmp_path: Path) -> None:
+    action = action_of("url", url="http://127.0.0.1:1", signature_file=str(tmp_path / "absent"))
+    assert "it would fail: signature_file: cannot read" in executor().preview(action, alert_of())
+
+
 def test_a_variable_that_is_not_set_is_named() -> None:
     error, sent = failure(action_of("url", url="http://127.0.0.1:1", token_variable="TOKEN"))  # noqa: S106  a name
-    assert str(error) == "token_variable: TOKEN is not set in the environment of the server"
+    assert str(error) == "token_variable: TOKEN is not set in the environment"
     assert (error.retryable, sent) == (False, 0)
 
 

@@ -116,7 +116,7 @@ def test_a_secret_that_cannot_be_read_is_named_by_its_place_alone(tmp_path: Path
     missing = WebhookReceiver(name="hook", kind="webhook", url_file=tmp_path / "none")
     assert str(failed(missing)) == f"url_file: cannot read {tmp_path / 'none'}: No such file or directory"
     unset = WebhookReceiver(name="hook", kind="webhook", url="https://a.example.org", token_variable=VARIABLE)
-    assert str(failed(unset)) == "token_variable: TOKEN does not hold one line of text"
+    assert str(failed(unset)) == "token_variable: TOKEN is not set in the environment"
     file = tmp_path / "url"
     file.write_text("secret of two\nlines")
     assert (

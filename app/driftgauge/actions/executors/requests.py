@@ -24,12 +24,16 @@ DEFAULT_BODY: Final[Mapping[str, str]] = {
 """Ten values: GitHub takes no more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Secrets:
     """The secrets of one request."""
 
     url: str | None = None
     token: str | None = None
+    password: str | None = None
+    """With which Airflow gives a token."""
+    signature: str | None = None
+    """The key that signs the body."""
     headers: Mapping[str, str] | None = None
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
 from driftgauge.actions.action import Action, ActionFailed, Alert, Decision, Outcome, Sending
 from driftgauge.actions.executors.requests import Request, Secrets, address, request_of, says
-from driftgauge.actions.executors.secrets import read_secret, secret
 from driftgauge.actions.executors.values import Diagnose, values_of
+from driftgauge.common.secret_values import SecretUnusable, secret, secret_in
 from driftgauge.common.webhook import Answer, Webhook, WebhookFailed, place, post
 from driftgauge.settings.actions import UrlAction
 
@@ -46,9 +47,8 @@ class UrlExecutor:
         """Send the request; ActionFailed unless it is accepted, or was before."""
         own = _settings(action)
         secrets = self._with_login(own, self._secrets(own))
-        key = secret(own, "signature", self._variables)
         request = request_of(own, values_of(decision, self._cause(decision.alert)), secrets)
-        webhook = _webhook(own, request, None if key is None else key.encode())
+        webhook = _webhook(own, request, None if secrets.signature is None else secrets.signature.encode())
         sending()
         try:
             answer = post(webhook, request.body, at=self._clock(), key=decision.execution_id)
@@ -70,18 +70,23 @@ class UrlExecutor:
             return None
 
     def _secrets(self, own: UrlAction) -> Secrets:
-        return Secrets(
-            url=secret(own, "url", self._variables),
-            token=secret(own, "token", self._variables),
-            headers={name: read_secret(file, f"header_files.{name}") for name, file in own.header_files.items()},
-        )
+        """Return all secrets of an action; ActionFailed names one that cannot be used."""
+        try:
+            return Secrets(
+                url=secret(own, "url", self._variables),
+                token=secret(own, "token", self._variables),
+                password=secret(own, "password", self._variables),
+                signature=secret(own, "signature", self._variables),
+                headers={name: secret_in(file, f"header_files.{name}") for name, file in own.header_files.items()},
+            )
+        except SecretUnusable as error:
+            raise ActionFailed(str(error), retryable=error.retryable) from error
 
     def _with_login(self, own: UrlAction, secrets: Secrets) -> Secrets:
         """Return the secrets with a token of Airflow, if the settings have a user and a password for it."""
-        password = secret(own, "password", self._variables)
-        if password is None:
+        if secrets.password is None:
             return secrets
-        body = json.dumps({"username": own.user, "password": password}).encode()
+        body = json.dumps({"username": own.user, "password": secrets.password}).encode()
         url = address(own, secrets) + LOGIN_PATH
         try:
             answer = post(Webhook(url, seconds=own.timeout_seconds, ca_file=own.ca_file), body, at=self._clock())
@@ -89,7 +94,7 @@ class UrlExecutor:
             raise _failed(error, "no token: ") from error
         except ValueError as error:  # the address is in a file
             raise ActionFailed(str(error), retryable=False) from error
-        return Secrets(secrets.url, _token(answer), secrets.headers)
+        return replace(secrets, token=_token(answer))
 
 
 def _settings(action: Action) -> UrlAction:

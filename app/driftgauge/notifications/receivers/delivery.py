@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from driftgauge.common.safe_files import read_bounded
+from driftgauge.common.secret_values import SecretUnusable, secret
 from driftgauge.common.webhook import Webhook, WebhookFailed, post
 from driftgauge.notifications.receivers.failure import NotDelivered
 from driftgauge.notifications.receivers.file import append
 from driftgauge.notifications.receivers.mail import send
 from driftgauge.notifications.receivers.payloads import adaptive_card, as_bytes, slack_attachment
 from driftgauge.settings.notify import AnyReceiver, FileReceiver, MailReceiver, SlackReceiver, TeamsReceiver
-
-MOST_SECRET_BYTES: Final = 65_536
 
 
 def deliver(
@@ -30,6 +28,8 @@ def deliver(
             _post(receiver, body, at, variables)
     except WebhookFailed as error:
         raise NotDelivered(str(error), retryable=error.retryable, retry_after=error.retry_after) from error
+    except SecretUnusable as error:
+        raise NotDelivered(str(error), retryable=error.retryable) from error
     except OSError as error:
         where = error.filename or receiver.kind
         raise NotDelivered(f"{where}: {error.strerror or error}", retryable=True) from error
@@ -45,7 +45,7 @@ def _post(receiver: AnyReceiver, body: Mapping[str, Any], at: float, variables: 
 
 
 def webhook_of(receiver: Any, variables: Mapping[str, str]) -> Webhook:
-    """Return where a receiver is posted to; NotDelivered if a secret of it cannot be used."""
+    """Return where a receiver is posted to; SecretUnusable, or NotDelivered for an address that cannot be."""
     has_secrets = hasattr(receiver, "token_file")
     token = secret(receiver, "token", variables) if has_secrets else None
     key = secret(receiver, "signature", variables) if has_secrets else None
@@ -59,26 +59,3 @@ def webhook_of(receiver: Any, variables: Mapping[str, str]) -> Webhook:
         )
     except ValueError as error:
         raise NotDelivered(str(error), retryable=False) from error
-
-
-def secret(receiver: Any, name: str, variables: Mapping[str, str]) -> str | None:
-    """Return a secret from its file or its environment variable; None if there is neither.
-
-    Messages name the file or the variable, and never what it holds.
-    """
-    file, variable = getattr(receiver, f"{name}_file"), getattr(receiver, f"{name}_variable")
-    if file is not None:
-        try:
-            text = read_bounded(file, MOST_SECRET_BYTES).decode("utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise NotDelivered(f"{name}_file: {file} is not text in UTF-8", retryable=False) from error
-        except OSError as error:
-            raise NotDelivered(f"{name}_file: cannot read {file}: {error.strerror or error}", retryable=True) from error
-        place = f"{name}_file: {file}"
-    elif variable is not None:
-        text, place = variables.get(variable, "").strip(), f"{name}_variable: {variable}"
-    else:
-        return None
-    if not text or not text.isprintable():
-        raise NotDelivered(f"{place} does not hold one line of text", retryable=False)
-    return text
