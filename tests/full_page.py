@@ -12,6 +12,7 @@ from tests.drift.attribution.test_known import known as attributions_of
 from tests.drift.multivariate.test_compared import known
 from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.diagnoses import NUMBERS, WRONG
+from tests.edges.web.test_actions import ACTIONS
 from tests.edges.web.test_cohorts import cohort
 from tests.edges.web.test_ingestion import INGESTION
 from tests.edges.web.test_outcomes import CLICKS, PARTS
@@ -46,6 +47,7 @@ def full_page() -> PageFacts:
         outliers=MANY,
         estimated=Estimated({"accuracy": 0.91}, {report.main.name: {"accuracy": 0.876}}),
         releases=RELEASES,
+        actions=ACTIONS,
         traffic=Traffic(1_234.0, 2.0, 3.0, "missing_feature", 0.002, 0.3, 0.25, 0.0),
         history=history_of(report, [0.1] * 60 + [0.9] * 40, [QUIET] * 100),
     )

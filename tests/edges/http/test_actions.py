@@ -12,15 +12,17 @@ from typing import Any
 import httpx
 import pytest
 from driftgauge.access.caller import Scope
-from driftgauge.actions.action import Executor
+from driftgauge.actions.action import ActionFailed, Executor
+from driftgauge.actions.history import History
 from driftgauge.composition import actions as composition
 from driftgauge.edges.http.routes import ROUTES
-from driftgauge.errors import SettingsError
+from driftgauge.errors import ActionsError, SettingsError
 from driftgauge.main import create_app
 
 from tests.acting import Recorded
 from tests.edges.formats.test_alertmanager import BODY, FIRING
 from tests.examples import Example, quiet
+from tests.html_pages import BROWSER, Tree
 from tests.json_schema import problems
 from tests.served import Served, served
 
@@ -54,6 +56,10 @@ def shown(own: Served, **query: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def page_of(own: Served) -> Tree:
+    return Tree(own.client.get("/", headers=BROWSER).text)
 
 
 def until_done(own: Served, state: str = "done") -> dict[str, Any]:
@@ -98,6 +104,50 @@ def test_guards_hold_unless_the_settings_say_otherwise(binary: Example, tmp_path
         assert action["now"]["would"] == "call the receiver about ModelFeatureDrift"
         assert action["totals"] == {"dry_run": 1, "refused": 1}
         assert "url" not in action  # it may be a secret
+
+
+def test_the_page_shows_the_newest_decisions_and_no_address(binary: Example, tmp_path: Path) -> None:
+    secret = RETRAIN | {"url": "https://jobs.example.com/run?token=a-secret"}
+    with acting(binary, tmp_path, secret) as own:
+        assert "No alert has led to a decision yet." in page_of(own).words
+        for fingerprint, model in (("f0", "binary"), ("f1", "another"), ("f2", "binary")):
+            post(own, fingerprint, labels=FIRING["labels"] | {"model_name": model})
+        page = page_of(own)
+        assert "Configured: retrain (url, dry run)." in page.words
+        assert page.words.count("ModelFeatureDrift dry run all guards let it pass") == 1
+        assert page.words.count("ModelFeatureDrift refused it ran at") == 1  # not the one of another model
+        assert "a-secret" not in str(page.elements) + page.words
+        assert "actions" in page.targets()
+        assert "Configured: retrain" in Tree(own.client.get("/drift/report").text).words
+
+
+def test_a_page_without_actions_says_nothing_of_them(binary: Example) -> None:
+    with served(binary) as own:
+        page = page_of(own)
+        assert page.having("id", "actions") == []
+        assert "actions" not in page.targets()
+
+
+def test_the_page_leaves_out_what_a_command_wrote(binary: Example, tmp_path: Path) -> None:
+    executor = Recorded(ActionFailed("/bin/job ended with exit code 1; output: a-secret", retryable=False))
+    with acting(binary, tmp_path, RETRAIN | {"dry_run": False}, executor=executor) as own:
+        post(own, labels=FIRING["labels"] | {"model_name": "binary"})
+        assert "a-secret" in until_done(own, "failed")["detail"]
+        words = page_of(own).words
+        assert "failed attempt 1 of 5 failed: /bin/job ended with exit code 1" in words
+        assert "a-secret" not in words
+
+
+def test_a_history_that_cannot_be_read_leaves_the_page(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise ActionsError("the disk is gone")
+
+    with acting(binary, tmp_path, RETRAIN) as own:
+        monkeypatch.setattr(History, "page", unreadable)
+        assert "The history of decisions cannot be read now." in page_of(own).words
+        assert any("the disk is gone" in problem for problem in own.status()["monitoring"]["problems"])
 
 
 def test_alertmanager_may_send_again(binary: Example, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ TRY_AGAIN: Final = 75
 """The exit code after which a command is tried again: EX_TEMPFAIL of sysexits.h."""
 SHOWN_OUTPUT: Final = 1_000
 """Characters at the end of the output that the history keeps in words."""
+OUTPUT: Final = "; output: "
+"""What the program wrote comes behind it in the detail of a decision."""
 VARIABLES: Final = ("alert", "severity", "model", "version", "reason", "labels", "starts_at", "execution")
 """Placeholders that every command has as a variable, such as `ACTION_MODEL`."""
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -95,7 +97,7 @@ def _argument(text: str, values: dict[str, object]) -> str:
 def _outcome(own: CommandAction, finished: Finished) -> Outcome:
     program: Sequence[str] = own.command[:1]
     shown = cleaned(finished.output.strip()[-SHOWN_OUTPUT:])
-    said = f"; output: {shown}" if shown else ""
+    said = f"{OUTPUT}{shown}" if shown else ""
     if finished.is_late:
         raise ActionFailed(f"{program[0]} was ended after {own.timeout_seconds:g} s{said}", retryable=False)
     if finished.exit_code < 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from driftgauge.actions.action import MODEL_LABEL, Action, Alert, Executor, State
+from driftgauge.actions.action import MODEL_LABEL, Action, Alert, Decision, Executor, State
 from driftgauge.actions.guards import Finding, judge
 from driftgauge.actions.history import DROPPED, History
 from driftgauge.actions.intake import Received, receive
@@ -16,6 +16,8 @@ from driftgauge.edges.formats.actions import action_json, decision_json
 from driftgauge.metrics.facts import ActionFacts
 
 RESULTS: Final = (State.DONE, State.FAILED, State.UNKNOWN, State.REFUSED, State.DRY_RUN)
+SEARCHED: Final = 1_000
+"""Newest decisions among which those that concern a model are looked for."""
 Executors = Mapping[str, Executor]
 
 
@@ -56,6 +58,14 @@ class ActionService:
     async def status(self, before: int | None, most: int) -> dict[str, Any]:
         """Return the actions and the newest decisions; ActionsError if the history cannot be read."""
         return await asyncio.to_thread(self._status, before, most)
+
+    async def newest(self, model: str, most: int) -> Sequence[Decision]:
+        """Return the newest decisions on alerts of a model or of the server; ActionsError if they cannot be read."""
+        return await asyncio.to_thread(self._newest, model, most)
+
+    def _newest(self, model: str, most: int) -> Sequence[Decision]:
+        page = self.history.page(None, SEARCHED)
+        return [own for own in page if own.alert.model in ("", model)][:most]
 
     def _status(self, before: int | None, most: int) -> dict[str, Any]:
         totals = self.history.totals()

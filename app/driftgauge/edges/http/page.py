@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.novelty.share import outlier_share
+from driftgauge.edges.http.action_section import actions_of
 from driftgauge.edges.http.diagnosis_facts import UNDIAGNOSED, diagnosis_of
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
@@ -135,6 +136,8 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
     news = await running.run_in_executor(model.watching, monitor.history.news, report, yesterday)
     release = await release_summary(monitoring, model, facts.arrays)
     diagnosed = None if query.features else await _diagnosis(request, monitoring, model)
+    wait_seconds = monitoring.settings.evaluation_wait_seconds
+    actions = None if query.features else await actions_of(request, monitor.model_name, wait_seconds)
     last, limits, paths = monitor.last, model.limits, _paths(request)
     return PageFacts(
         model_name=monitor.model_name,
@@ -162,6 +165,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         attributions=facts.attributions,
         cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
+        actions=actions,
         ingestion=ingestion_of(facts),
         labels=labels_of(facts),
         outcomes={} if facts.labels is None else facts.labels.outcomes,
@@ -188,6 +192,7 @@ _LINKED: Final = {
     "runbooks": "runbooks",
     "metrics": "metrics",
     "api": "docs",
+    "actions": "actions",
 }
 
 

@@ -20,6 +20,7 @@ from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.web.actions import ActionsFacts
 from driftgauge.edges.web.releases import ReleasesFacts
 
 
@@ -135,9 +136,10 @@ class Links:
     runbooks: str | None = "runbooks"
     metrics: str | None = "metrics"
     api: str | None = "docs"
+    actions: str | None = "actions"
 
 
-NO_LINKS = Links(None, None, None, None, None)
+NO_LINKS = Links(None, None, None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,8 @@ class PageFacts:
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     releases: ReleasesFacts | None = None
     """The versions of the model; None where they are not replaced."""
+    actions: ActionsFacts | None = None
+    """The actions on alerts; None where none are configured."""
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
     history: History | None = None

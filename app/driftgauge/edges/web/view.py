@@ -14,6 +14,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes
 from driftgauge.drift.verdict.two_minutes import TwoMinutes
+from driftgauge.edges.web.actions import ActionsView, actions_view
 from driftgauge.edges.web.attributions import AttributionsView, attributions_view
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.diagnosis import DiagnosisView, diagnosis_view
@@ -114,6 +115,7 @@ class PageView:
     cohorts: CohortsView | None
     """Performance over time."""
     releases: ReleasesView | None
+    actions: ActionsView | None
     ingestion: Mapping[str, str]
     labels: Mapping[str, str]
     outcomes: Sequence[OutcomeRow]
@@ -172,6 +174,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         attributions=attributions_view(facts.attributions) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
+        actions=actions_view(facts.actions, _now(facts)) if is_overview else None,
         ingestion=ingestion_list(facts.ingestion, _now(facts)) if is_overview else {},
         labels=labels_list(facts.labels) if is_overview else {},
         outcomes=outcome_rows(facts.outcomes, facts.outcome_parts) if is_overview else [],
