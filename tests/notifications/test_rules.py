@@ -61,7 +61,8 @@ def evaluated(test: Mapping[str, Any]) -> Iterator[tuple[float, Judge]]:
             value = values[number] if number < len(values) else None
             labels = {key: found.replace('\\"', '"').replace("\\\\", "\\") for key, found in LABEL.findall(text)}
             if value == "stale":
-                judge.samples.mark_stale(name, labels)
+                for own in judge.samples.named(name):
+                    own.is_stale = own.is_stale or own.labels == labels
             elif value is not None:
                 judge.samples.add(name, labels, float(value), at)
         for _ in judge.evaluate(at):

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import promql_parser as syntax
@@ -34,7 +35,7 @@ class Rule:
     labels: Labels
     annotations: Mapping[str, str]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What tells it from other rules of its name."""
         return json.dumps([self.name, *sorted(self.labels.items())])
@@ -64,6 +65,11 @@ class Rules:
         used = [own for own in records if own["record"] in known and own["record"] in wanted]
         used += [own for own in records if own["record"].startswith(PREFIX)]
         return cls(judged, used, alertmanager_config(options)["inhibit_rules"])
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Rule]:
+        """The alerting rules by what tells them from others."""
+        return {own.key: own for own in self.alerts}
 
     @property
     def wanted(self) -> Wanted:
@@ -138,7 +144,7 @@ class Active:
     ended_at: float | None = None
     """When the condition ended of an alert that goes on for a while."""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What tells it from other alerts."""
         return hashlib.sha256(json.dumps([self.rule, *sorted(self.labels.items())]).encode()).hexdigest()[:32]
@@ -171,7 +177,7 @@ class Judge:
         self.active = dict(self._advanced(holding, at))
 
     def _advanced(self, found: Mapping[str, Active], at: float) -> Iterator[tuple[str, Active]]:
-        rules = {rule.key: rule for rule in self.rules.alerts}
+        rules = self.rules.by_key
         for fingerprint in [*self.active, *(new for new in found if new not in self.active)]:
             before, now = self.active.get(fingerprint), found.get(fingerprint)
             rule = rules.get((before or found[fingerprint]).rule)
@@ -193,7 +199,7 @@ class Judge:
 
     def annotations(self, alert: Active, at: float) -> dict[str, str]:
         """Return the texts of an alert, with its labels, its value and queries filled in; TemplateError."""
-        rule = rule_of(alert, self.rules)
+        rule = self.rules.by_key[alert.rule]
 
         def query(promql: str) -> list[Mapping[str, Any]]:
             return [{"Labels": labels, "Value": value} for labels, value in evaluate(promql, self.samples, at)]
@@ -202,14 +208,9 @@ class Judge:
         return {name: filled(text, variables, functions={"query": query}) for name, text in rule.annotations.items()}
 
 
-def rule_of(alert: Active, rules: Rules) -> Rule:
-    """Return the rule of an alert."""
-    return next(own for own in rules.alerts if own.key == alert.rule)
-
-
 def labels_of(alert: Active, rules: Rules) -> dict[str, str]:
     """Return all labels of an alert, as Alertmanager gets them."""
-    rule = rule_of(alert, rules)
+    rule = rules.by_key[alert.rule]
     return {"alertname": rule.name, **alert.labels, **rule.labels}
 
 
@@ -219,22 +220,33 @@ def labels_of(alert: Active, rules: Rules) -> dict[str, str]:
 def _not_inhibited(alerts: Sequence[Active], rules: Rules) -> Iterator[Active]:
     """Yield the alerts that no other silences, by Alertmanager's own rules."""
     labels = [labels_of(own, rules) for own in alerts]
-    for number, alert in enumerate(alerts):
-        others = [own for index, own in enumerate(labels) if index != number]
-        if not any(_inhibits(rule, labels[number], others) for rule in rules.inhibitions):
+    inhibitions = [_Inhibition(own, labels) for own in rules.inhibitions]
+    for alert, own in zip(alerts, labels, strict=True):
+        if not any(inhibition.silences(own) for inhibition in inhibitions):
             yield alert
 
 
-def _inhibits(rule: Mapping[str, Any], target: Labels, sources: Iterable[Labels]) -> bool:
-    if not _matching(rule["target_matchers"], target):
-        return False
-    is_both = _matching(rule["source_matchers"], target)
-    return any(
-        _matching(rule["source_matchers"], source)
-        and all(source.get(name, "") == target.get(name, "") for name in rule["equal"])
-        and not (is_both and _matching(rule["target_matchers"], source))
-        for source in sources
-    )
+class _Inhibition:
+    """A rule by which alerts silence others, and those that do."""
+
+    def __init__(self, rule: Mapping[str, Any], alerts: Iterable[Labels]) -> None:
+        self._rule: Final = rule
+        sources = [own for own in alerts if _matching(rule["source_matchers"], own)]
+        self._sources: Final = {self._equal(own) for own in sources}
+        self._pure_sources: Final = {self._equal(own) for own in sources if not self._is_target(own)}
+
+    def silences(self, target: Labels) -> bool:
+        """Return whether an alert is silenced; one that is a source too is not silenced by its like, or by itself."""
+        if not self._is_target(target):
+            return False
+        is_both = _matching(self._rule["source_matchers"], target)
+        return self._equal(target) in (self._pure_sources if is_both else self._sources)
+
+    def _is_target(self, labels: Labels) -> bool:
+        return _matching(self._rule["target_matchers"], labels)
+
+    def _equal(self, labels: Labels) -> tuple[str, ...]:
+        return tuple(labels.get(name, "") for name in self._rule["equal"])
 
 
 def _matching(matchers: Sequence[str], labels: Labels) -> bool:

@@ -105,7 +105,7 @@ class Samples:
                 if line and line[0] != "#":
                     self._read_line(line, at)
             yield
-        self._age(at)
+        yield from self._age(at)
 
     def _read_line(self, line: str, at: float) -> None:
         end = line.rfind("}") + 1 or line.find(" ")
@@ -134,10 +134,6 @@ class Samples:
         for labels, value in found:
             self.add(name, labels, value, at)
 
-    def mark_stale(self, name: str, labels: Labels) -> None:
-        """Note that a series has no value now."""
-        self._series(name, labels).is_stale = True
-
     def _series(self, name: str, labels: Labels) -> Series:
         key = tuple(sorted(labels.items()))
         known = self._by_name.setdefault(name, {})
@@ -145,15 +141,20 @@ class Samples:
             known[key] = Series(labels, self._ranges.get(name, 0.0))
         return known[key]
 
-    def _age(self, at: float) -> None:
+    def _age(self, at: float) -> Iterator[None]:
         """Mark series that the page has not as stale, and forget those that no range reaches any more."""
+        is_any_forgotten = False
         for name, known in self._by_name.items():
             reach = max(self._ranges.get(name, 0.0), LOOKBACK_SECONDS)
-            for key, series in list(known.items()):
+            for series in known.values():
                 series.is_stale = series.is_stale or series.page != self._page
-                if series.is_stale and series.last[0] < at - reach:
-                    del known[key]
-                    self._by_text = {text: own for text, own in self._by_text.items() if own is not series}
+            forgotten = [key for key, series in known.items() if series.is_stale and series.last[0] < at - reach]
+            for key in forgotten:
+                del known[key]
+            is_any_forgotten = is_any_forgotten or bool(forgotten)
+            yield
+        if is_any_forgotten:
+            self._by_text.clear()  # the next page fills it again
 
     def named(self, name: str) -> Iterable[Series]:
         """Return the series of a name that have samples."""
