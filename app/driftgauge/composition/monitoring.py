@@ -116,6 +116,7 @@ def _diagnoses(settings: Settings, model: WatchedModel, monitor: ColumnMonitor, 
         sample=model.sample,
         labels=model.truth.labels,
         positive_class=category_name(model.classes[-1]) if model.classes else None,
+        redacted=frozenset(settings.redacted_columns),
     )
     return Diagnoses(monitor, DiagnosisFacts(monitor, known), executor, rest_factor=settings.evaluation_rest_factor)
 

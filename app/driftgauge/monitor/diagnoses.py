@@ -30,7 +30,10 @@ class Diagnosed:
     diagnosis: Diagnosis
     facts: Facts
     dependence: PartialDependence | None
-    """How the score depends on the feature of the first cause; None without one, or if the model cannot be asked."""
+    """How the score depends on the feature of the first cause.
+
+    None without a feature, for a redacted one, or if the model cannot be asked.
+    """
     cpu_seconds: float
 
 
@@ -102,6 +105,8 @@ class Diagnoses:
         names = self._monitor.baseline.names
         feature = next((name for name in found.first.columns if name not in OUTPUTS), None) if found.first else None
         if self.depends is None or feature is None or facts.rows is None or not len(facts.rows):
+            return None
+        if feature in facts.redacted:
             return None
         rows = facts.rows.values[:, : len(names)]  # without the column of outliers
         return self.depends(feature, rows, rows[:, names.index(feature)])

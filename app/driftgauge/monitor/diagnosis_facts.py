@@ -31,6 +31,8 @@ class ModelFacts:
     """The baseline of the target."""
     positive_class: str | None = None
     """The positive class of a binary model, as the baseline of the target has it."""
+    redacted: frozenset[str] = frozenset()
+    """Columns of which no value is shown."""
 
     @cached_property
     def positive_rate(self) -> float | None:
@@ -71,6 +73,7 @@ class DiagnosisFacts:
             is_binary=model.task == BINARY,
             positive_rate=model.positive_rate,
             importances=model.importances,
+            redacted=model.redacted,
             system=live.system,
             model_name=monitor.model_name,
             model_version=monitor.model_version,

@@ -23,6 +23,15 @@ def test_another_mix_of_groups_is_told_with_the_group_that_grew(mix: tuple[float
     assert {"distance", "temp"} & set(found.explains)
 
 
+def test_the_group_of_a_redacted_column_is_not_named() -> None:
+    facts = facts_of(made_baseline(), table(2_000, 2), table(2_500, 3, MIXED), redacted=frozenset({"city"}))
+    found = diagnose(facts)
+    assert found.first is not None
+    assert (found.first.kind, found.first.columns) == ("traffic_mix", ("city",))
+    assert "of one group" in found.first.why
+    assert "east" not in repr(found)
+
+
 def test_rows_weighted_by_their_group_look_like_the_reference() -> None:
     case = Case(facts_of(made_baseline(), table(3_000, 3, MIXED)))
     weights = group_weights(case, case.names.index("city"), 0)

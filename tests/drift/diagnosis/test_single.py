@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.diagnosis.causes import Cause
-from driftgauge.drift.diagnosis.diagnosis import diagnose
+from driftgauge.drift.diagnosis.diagnosis import Diagnosis, diagnose
 from driftgauge.drift.reference.columns import Categories
 
-from tests.drift.diagnosis.made import START, facts_of, made_baseline, table
+from tests.drift.diagnosis.made import CITIES, START, facts_of, made_baseline, table
 
 Rows = dict[str, Any]
 QUIET_ROWS = 2_000
@@ -17,6 +17,13 @@ QUIET_ROWS = 2_000
 
 def first_cause(change: Callable[[Rows], Rows], share: float = 1.0, **others: Any) -> Cause:
     """Return the first cause after a part of the rows has changed."""
+    found = diagnosis_of(change, share, **others).first
+    assert found is not None
+    return found
+
+
+def diagnosis_of(change: Callable[[Rows], Rows], share: float = 1.0, **others: Any) -> Diagnosis:
+    """Return the diagnosis after a part of the rows has changed."""
     rows = table(1_500, 3)
     changed = change(dict(rows))
     some = np.random.default_rng(4).random(1_500) < share
@@ -25,9 +32,7 @@ def first_cause(change: Callable[[Rows], Rows], share: float = 1.0, **others: An
             rows[name] = np.where(some, changed[name], own)
         else:
             rows[name] = changed[name]
-    found = diagnose(facts_of(made_baseline(), table(QUIET_ROWS, 2), rows, **others)).first
-    assert found is not None
-    return found
+    return diagnose(facts_of(made_baseline(), table(QUIET_ROWS, 2), rows, **others))
 
 
 @pytest.mark.parametrize("share", [0.4, 1.0])
@@ -106,3 +111,33 @@ def test_a_new_category_is_told_with_its_name_where_it_is_known() -> None:
 def test_a_plain_shift_has_no_signature() -> None:
     found = first_cause(lambda rows: rows | {"temp": rows["temp"] + 5.0})
     assert (found.kind, found.columns) == ("column_drift", ("temp",))
+
+
+def renamed_city(rows: Rows) -> Rows:
+    """Return rows of which a part has a city that the reference lacks."""
+    codes = np.where(np.arange(1_500) % 5 == 0, 3, rows["city"].codes)
+    return rows | {"city": Categories(codes, (*CITIES, "zurich"))}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "values"),
+    [
+        (lambda rows: rows | {"temp": np.full(1_500, 21.5)}, "stuck_sensor", ("21.5",)),
+        (renamed_city, "new_category", ("zurich",)),
+        (lambda rows: rows | {"temp": rows["temp"] + 5.0}, "column_drift", ("mean 2",)),
+    ],
+)
+def test_no_value_of_a_redacted_column_is_told(
+    change: Callable[[Rows], Rows], kind: str, values: tuple[str, ...]
+) -> None:
+    unseen = {"city": {"zurich": 300}}
+    found, hidden = (
+        diagnosis_of(change, redacted=redacted, unseen_values=unseen)
+        for redacted in (frozenset[str](), frozenset({"temp", "city"}))
+    )
+    for own in (found, hidden):
+        assert own.first is not None
+        assert own.first.kind == kind
+        assert own.first.why in own.summary
+    assert all(value in repr(found) for value in values)
+    assert not any(value in repr(hidden) for value in values)

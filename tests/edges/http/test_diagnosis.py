@@ -85,6 +85,18 @@ def test_the_column_in_another_unit_is_the_first_cause_with_commands_for_this_se
     assert {step["name"]: step["status"] for step in found["steps"]}["drift"] == "wrong"
 
 
+def test_no_value_of_a_column_that_is_not_logged_is_shown(binary: Example) -> None:
+    name = binary.names[0]
+    with served(binary, prediction_log_drop=(name,)) as server:
+        for _ in range(4):
+            rows = [{**row, name: 98_765.0} for row in binary.rows()]
+            assert server.predict({"instances": rows}).status_code == 200
+        found = diagnosed(server)
+    assert (found["causes"][0]["kind"], found["causes"][0]["columns"]) == ("stuck_sensor", [name])
+    assert "98765" not in str(found).replace(",", "")
+    assert found["dependence"] is None
+
+
 def test_a_diagnosis_is_made_once_for_each_evaluation(
     server: Served, binary: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -170,6 +170,18 @@ class Case:
     def earliest(self, columns: tuple[int, ...]) -> float | None:
         """Return when the first of some changes began."""
         return min((at for i in columns if (at := self.since(i)) is not None), default=None)
+
+    def is_redacted(self, i: int) -> bool:
+        """Return whether no value of a column is shown."""
+        return self.names[i] in self.facts.redacted
+
+    def reason(self, i: int) -> str:
+        """Return the reason of a column's verdict; of a redacted one without what its rows have become."""
+        verdict = self.facts.report.verdicts[i]
+        finding = verdict.finding
+        if not self.is_redacted(i) or finding is None or not finding.moved:
+            return verdict.reason
+        return f"{verdict.name}: {replace(finding, moved='').in_words(verdict.status)}"
 
     def column(self, i: int) -> ColumnBaseline:
         """Return what the reference says of a column."""

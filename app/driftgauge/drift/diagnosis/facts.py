@@ -72,6 +72,8 @@ class Facts:
     positive_rate: float | None = None
     """Share of the positive class in the reference, of a binary model; None where it is not known."""
     importances: Importances | None = None
+    redacted: frozenset[str] = frozenset()
+    """Columns of which no value is shown."""
     system: SystemFacts = field(default_factory=SystemFacts)
     model_name: str = "model"
     model_version: str = "1"

@@ -43,17 +43,16 @@ def cause(
 
 def column_drift(case: Case, i: int) -> Cause:
     """Return the drift of one column as a cause."""
-    verdict = case.facts.report.verdicts[i]
     evidence = {"psi_debiased": float(case.psi[i]), "importance": float(case.importances[i])}
     if case.correlation_squared[i] > 0.0:
         evidence["correlation_change"] = math.sqrt(float(case.correlation_squared[i]))
-    return cause(case, "column_drift", (i,), _ended(verdict.reason), evidence)
+    return cause(case, "column_drift", (i,), _ended(case.reason(i)), evidence)
 
 
 def score_drift(case: Case, outputs: tuple[int, ...]) -> Cause:
     """Return the drift of answers whose inputs have not changed."""
     first = max(outputs, key=lambda i: float(case.psi[i]))
-    why = f"The answers have moved, and no feature has: {case.facts.report.verdicts[first].reason}"
+    why = f"The answers have moved, and no feature has: {case.reason(first)}"
     psi = float(case.psi[first])
     return cause(case, "score_drift", outputs, _ended(why), {"psi_debiased": psi}, score=psi)
 

@@ -97,11 +97,14 @@ def traffic_mix(case: Case, i: int, first: int) -> Iterator[Found]:
     if explained < LEAST_EXPLAINED or found.independent < FEWEST_INDEPENDENT:
         return
     name, now, was = _largest_growth(case, i, first)
+    group = "of one group" if case.is_redacted(i) else name
     why = (
-        f"{column.name}: {now:.0%} of rows are {name} (reference: {was:.0%}), which explains {explained:.0%} of the "
+        f"{column.name}: {now:.0%} of rows are {group} (reference: {was:.0%}), which explains {explained:.0%} of the "
         f"change of {', '.join(case.names[j] for j in others)}."
     )
-    evidence: dict[str, float | str] = {"group": name, "share": now, "reference_share": was, "explained": explained}
+    evidence: dict[str, float | str] = {"share": now, "reference_share": was, "explained": explained}
+    if not case.is_redacted(i):
+        evidence = {"group": name, **evidence}
     explains = (*found.well_explained(others), *case.moved_outputs)
     made = cause(case, "traffic_mix", (i,), why, evidence, explains=explains)
     yield Found(made, (i, *explains), found.explained((i, *others)))

@@ -99,6 +99,8 @@ def new_values(case: Case, i: int) -> Iterator[Found]:
     values = _which(case, i, codes)
     if values is None:
         return
+    if case.is_redacted(i):
+        values = []
     named = f": {', '.join(values)}" if values else ""
     why = f"{column.name}: {share:.1%} of rows have a value that the reference does not have{named}."
     evidence: dict[str, float | str] = {"unseen_ratio": share, "values": ", ".join(values)}
@@ -146,8 +148,9 @@ def changed_values(case: Case, i: int) -> Iterator[Found]:
     stuck = stuck_value(live, column.bins.rule == "interval")
     if stuck is not None:
         value, fit = stuck
-        why = f"{name}: the value {value:g} fills {fit.share:.0%} of the newest rows."
-        yield _found(case, "stuck_sensor", i, why, fit, {"value": value})
+        shown = "one value" if case.is_redacted(i) else f"the value {value:g}"
+        why = f"{name}: {shown} fills {fit.share:.0%} of the newest rows."
+        yield _found(case, "stuck_sensor", i, why, fit, {} if case.is_redacted(i) else {"value": value})
     hours = best_hours(live)
     if hours is not None:
         why = f"{name}: {_part(hours[1])} are those of the reference {hours[0]:+d} h, around the clock."

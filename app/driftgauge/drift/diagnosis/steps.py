@@ -66,7 +66,7 @@ def _columns(name: StepName, what: str, case: Case, columns: Sequence[int]) -> S
     if wrong:
         names = ", ".join(case.names[i] for i in wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
         verb = "has" if len(wrong) == 1 else "have"
-        reason = case.facts.report.verdicts[wrong[0]].reason
+        reason = case.reason(wrong[0])
         return Step(name, "wrong", _sentence(f"{names} {verb} drifted. {reason}"), looked)
     if not verdicts:
         return Step(name, "unknown", f"No {what} are monitored.", ())
