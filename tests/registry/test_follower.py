@@ -8,7 +8,7 @@ import pytest
 from driftgauge.errors import Reason, Refused
 from driftgauge.registry.address import parse_address
 from driftgauge.registry.fetching import folder_of
-from driftgauge.registry.follower import RETRY_SECONDS, Followed, Follower
+from driftgauge.registry.follower import RETRY, Followed, Follower
 from driftgauge.registry.following import Following, FollowingFile
 from driftgauge.releases.agent import HOUSEKEEPING_SECONDS
 from driftgauge.releases.bundles import content_digest
@@ -143,7 +143,7 @@ def test_a_version_that_a_worker_cannot_load_is_tried_again_after_a_time_that_do
     assert known.problem == "version 2 was not loaded: version 2 cannot be loaded here"
     assert scene.polled().attempts == 1
     assert scene.polled().attempts == 2
-    assert scene.known.retry_at == pytest.approx(scene.clock() + 2 * RETRY_SECONDS)
+    assert scene.known.retry_at == pytest.approx(scene.clock() + 2 * RETRY.first_seconds)
     assert scene.registry.downloads == 1
     scene.workers[1].served.broken.clear()
     for _ in range(5):

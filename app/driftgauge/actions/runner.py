@@ -26,8 +26,8 @@ from driftgauge.actions.action import (
 )
 from driftgauge.actions.guards import ALLOWED, Finding, judge, next_look
 from driftgauge.actions.history import History
+from driftgauge.common.back_off import BackOff
 from driftgauge.common.private_files import FileLock
-from driftgauge.common.webhook import BackOff
 from driftgauge.errors import ActionsError, DriftgaugeError
 
 WATCH_SECONDS: Final = 0.25

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from driftgauge.common.back_off import BackOff
 from driftgauge.common.private_files import FileLock
-from driftgauge.common.webhook import BackOff
 from driftgauge.notifications.messages import Told, message
 from driftgauge.notifications.planner import Firing, Pace, Plan, Route, plan
 from driftgauge.notifications.receivers.delivery import deliver

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from driftgauge.common.back_off import BackOff
 from driftgauge.errors import Reason, Refused
 from driftgauge.models.bundle import read_info
 from driftgauge.registry.address import Address
@@ -23,11 +24,10 @@ from driftgauge.registry.versions import RegisteredVersion, Registry
 from driftgauge.releases.ledger import Ledger
 from driftgauge.releases.release import Candidate, Cause, Kind, Role, Swap, SwapState, live_of, live_stack
 
-RETRY_SECONDS: Final = 60.0
-"""Time after which a version that could not be loaded is tried again, doubled with each attempt."""
+RETRY: Final = BackOff(first_seconds=60.0, most_seconds=3_600.0)
+"""Waits until a version that could not be loaded is tried again."""
 ROLLBACK_SECONDS: Final = 60.0
 """Time that a rollback may take to begin its swap."""
-MOST_RETRY_SECONDS: Final = 3_600.0
 WHO: Final = "alias {}"
 """Who changes the version when the alias has moved, as the history says it."""
 
@@ -196,8 +196,7 @@ class Follower:
 
         def change(known: Following) -> Following:
             attempts = known.attempts + 1 if known.refused == version else 1
-            wait = min(MOST_RETRY_SECONDS, RETRY_SECONDS * 2.0 ** (attempts - 1))
-            return replace(known, refused=version, attempts=attempts, retry_at=now + wait)
+            return replace(known, refused=version, attempts=attempts, retry_at=now + RETRY.longest(attempts))
 
         self._update(own, change)
         self._note(own, Refused(error.reason, f"version {version} was not loaded: {error.message}"))
