@@ -78,3 +78,18 @@ def test_an_alert_that_cannot_be_used_is_refused(changes: dict[str, Any], where:
 def test_a_request_has_a_bounded_number_of_alerts() -> None:
     with pytest.raises(ValidationError):
         PostedAlerts.model_validate_json(json.dumps(BODY | {"alerts": [FIRING] * (MOST_ALERTS + 1)}))
+
+
+@pytest.mark.parametrize(
+    "alerts",
+    [
+        [{**FIRING, "labels": {f"l{number}": number for number in range(20_000)}}],
+        [{**FIRING, "labels": {f"l{number}": number for number in range(100)}}] * MOST_ALERTS,
+        [{}] * (MOST_ALERTS + 1),
+    ],
+    ids=["too many labels", "wrong alerts", "too many alerts"],
+)
+def test_a_wrong_body_is_not_looked_at_to_its_end(alerts: list[dict[str, Any]]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PostedAlerts.model_validate_json(json.dumps(BODY | {"alerts": alerts}))
+    assert caught.value.error_count() <= 100  # thousands would take the event loop seconds to describe

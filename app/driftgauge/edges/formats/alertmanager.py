@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from driftgauge.actions.action import Alert
 from driftgauge.common.moments import seconds_of
@@ -17,6 +18,19 @@ LONGEST_NAME: Final = 200
 LONGEST_LABEL: Final = 1_000
 LONGEST_ANNOTATION: Final = 2_000
 """Longer ones are cut: they are for people to read."""
+
+
+def _at_most(most: int) -> BeforeValidator:
+    """Return what refuses a longer list or table before its entries are looked at, which would delay predictions."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list | dict) and len(value) > most:
+            raise PydanticCustomError("too_long", "too long", {"max_length": most})
+        return value
+
+    return BeforeValidator(check)
+
+
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME)]
 Label = Annotated[str, StringConstraints(max_length=LONGEST_LABEL)]
 
@@ -29,8 +43,8 @@ class PostedAlert(_Posted):
     """One alert; other keys are ignored."""
 
     status: Literal["firing", "resolved"]
-    labels: Annotated[dict[Name, Label], Field(max_length=MOST_LABELS)]
-    annotations: Annotated[dict[Name, str], Field(max_length=MOST_LABELS)] = {}
+    labels: Annotated[dict[Name, Label], Field(max_length=MOST_LABELS), _at_most(MOST_LABELS)]
+    annotations: Annotated[dict[Name, str], Field(max_length=MOST_LABELS), _at_most(MOST_LABELS)] = {}
     starts_at: Annotated[str, Field(alias="startsAt")]
     ends_at: Annotated[str, Field(alias="endsAt")] = ""
     generator_url: Annotated[str, StringConstraints(max_length=4_096), Field(alias="generatorURL")] = ""
@@ -64,7 +78,7 @@ class PostedAlerts(_Posted):
 
     version: Literal["4"]
     group_key: Annotated[str, StringConstraints(max_length=4_096), Field(alias="groupKey")]
-    alerts: Annotated[list[PostedAlert], Field(max_length=MOST_ALERTS)]
+    alerts: Annotated[list[PostedAlert], Field(max_length=MOST_ALERTS, fail_fast=True), _at_most(MOST_ALERTS)]
 
     def as_alerts(self) -> list[Alert]:
         """Return the alerts as actions take them."""
