@@ -41,6 +41,11 @@ def test_a_clock_of_prometheus_that_is_ahead_does_not_delay_without_for_seconds(
     assert judge(case(starts_at=NOON + 5.0), NOON).state is State.DECIDED
 
 
+def test_an_alert_of_the_future_fires_from_when_it_came() -> None:
+    judged = judge(case(starts_at=NOON + 1e9, for_seconds=300.0), NOON)
+    assert found(judged) == (State.WAITING, "for_seconds", NOON + 300.0)
+
+
 def test_the_next_one_is_refused_until_the_cooldown_is_over() -> None:
     own = case([NOON - HOUR], cooldown_seconds=HOUR + 1.0)
     refused = judge(own, NOON)

@@ -9,7 +9,8 @@ from driftgauge.actions.history import DROPPED, History
 from driftgauge.actions.intake import receive
 from driftgauge.errors import ActionsError, ActionsUnavailable
 
-from tests.acting import NOON, action, alert, history_in
+from tests.acting import NOON, Recorded, action, alert, drain, history_in, runner_of
+from tests.ledgers import Clock
 
 
 def test_each_state_is_a_step_that_stays(tmp_path: Path) -> None:
@@ -70,6 +71,17 @@ def test_the_oldest_that_have_ended_are_dropped_and_counted(tmp_path: Path) -> N
     receive(history, [refusing], [alert("later")], "", NOON + 2 * DAY_SECONDS)
     assert [found.alert.fingerprint for found in history.page(None, 10)] == ["later", "f5", "open"]
     assert list(history.steps([2])[2]) == []
+
+
+def test_a_cooldown_of_more_than_a_day_outlives_dropped_decisions(tmp_path: Path) -> None:
+    history, own = history_in(tmp_path, most_rows=3), action(cooldown_seconds=7 * DAY_SECONDS)
+    runner = runner_of(tmp_path, history, [own], Recorded(), Clock(NOON))
+    receive(history, [own], [alert("ran")], "", NOON)
+    drain(runner)
+    later = NOON + 2 * DAY_SECONDS
+    for number in range(6):
+        (decision,) = receive(history, [own], [alert(f"f{number}")], "", later + number).decisions
+        assert (decision.state, decision.reason) == (State.REFUSED, "cooldown_seconds")
 
 
 def test_what_is_due_longest_comes_first(tmp_path: Path) -> None:

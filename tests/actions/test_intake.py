@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_an_alert_that_is_resolved_ends_what_waits_for_it(history: History) -> N
     ]
     assert after[0] is not None
     assert after[0].detail == "the alert was resolved while it waited (for_seconds)"
+
+
+def test_a_resolved_alert_that_began_later_ends_what_waits_and_an_old_one_does_not(history: History) -> None:
+    own = [action(for_seconds=300.0)]
+    receive(history, own, [alert()], "", NOON)
+    old = replace(alert(is_firing=False, starts_at=NOON - 60.0), ends_at=NOON - 1.0)
+    assert receive(history, own, [old], "", NOON).resolved == 0
+    now = replace(alert(is_firing=False, starts_at=NOON + 5.0), ends_at=NOON + 60.0)
+    assert receive(history, own, [now], "", NOON).resolved == 1
 
 
 def test_an_alert_without_an_action_is_counted(history: History) -> None:

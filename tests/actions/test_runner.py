@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.actions.action import Action, ActionFailed, Decision, State
+from driftgauge.actions.action import Action, ActionFailed, Alert, Confirmation, Decision, Outcome, State
 from driftgauge.actions.history import History
 from driftgauge.actions.intake import receive
 from driftgauge.actions.runner import FAILPOINTS, FIRST_WAIT_SECONDS, Runner
@@ -145,6 +145,73 @@ def test_a_retry_waits_for_the_end_of_quiet_hours(tmp_path: Path) -> None:
     bench.clock.now = NOON + 3_600.0
     drain(bench.runner)
     assert bench.states == [(State.DONE, "allowed")]
+
+
+def test_a_retry_in_quiet_hours_ends_if_the_alert_is_resolved(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, action(quiet_hours="12:01-13:00"), executor=Recorded(passing(after=90.0)))
+    bench.receive()
+    drain(bench.runner)
+    bench.clock.now += 90.0
+    drain(bench.runner)
+    receive(bench.history, [], [alert(is_firing=False)], "", bench.clock.now)
+    bench.clock.now = NOON + 3_600.0
+    drain(bench.runner)
+    assert bench.states == [(State.REFUSED, "resolved")]
+    assert [attempt for _, attempt in bench.executor.runs] == [1]
+
+
+def test_nothing_begins_for_an_alert_that_is_resolved_at_that_moment(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, action(quiet_hours="12:01-13:00"), executor=Recorded(passing(after=90.0)))
+    bench.receive()
+    drain(bench.runner)
+    bench.clock.now += 90.0
+    drain(bench.runner)
+    found, bench.clock.now = bench.history.next_due(NOON + 3_600.0), NOON + 3_600.0
+    assert found is not None
+    receive(bench.history, [], [alert(is_firing=False)], "", bench.clock.now)
+    bench.runner._advance(found)
+    assert bench.states == [(State.REFUSED, "resolved")]
+    assert [attempt for _, attempt in bench.executor.runs] == [1]
+
+
+class Broken(Recorded):
+    """An executor and a confirmer with a fault of their own."""
+
+    def watch(self, own: Action, decision: Decision) -> Outcome:
+        """Fail at the first look."""
+        raise KeyError("from_version")
+
+    def confirm(self, own: Action, alert: Alert) -> Confirmation | None:
+        """Fail."""
+        raise KeyError("performance")
+
+
+def test_a_look_that_fails_holds_up_no_other_action(tmp_path: Path) -> None:
+    errors: list[Exception] = []
+    executor = Broken(watch=60.0)
+    bench = Bench(tmp_path, action(most_attempts=3), executor=executor, report=errors.append)
+    bench.receive("f1")
+    drain(bench.runner)
+    bench.clock.now += 60.0
+    bench.receive("f2")
+    drain(bench.runner)
+    assert len(executor.runs) == 2
+    for _ in range(3):
+        bench.clock.now += 600.0
+        drain(bench.runner)
+    assert bench.states == [(State.FAILED, "failed")] * 2
+    assert "KeyError; the server's log" in bench.decisions()[0].detail
+    assert {type(error) for error in errors} == {KeyError}
+
+
+def test_a_second_condition_that_cannot_be_looked_at_holds_up_no_other_action(tmp_path: Path) -> None:
+    errors: list[Exception] = []
+    own = [action("unsure", confirm={"performance": "degraded"}), action("sure")]
+    bench = Bench(tmp_path, *own, confirmer=Broken(), report=errors.append)
+    bench.receive()
+    drain(bench.runner)
+    assert set(bench.states) == {(State.REFUSED, "confirm"), (State.DONE, "allowed")}
+    assert [type(error) for error in errors] == [KeyError]
 
 
 def test_a_second_condition_is_waited_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ DAY_SECONDS: Final = 86_400.0
 CONFIRM_SECONDS: Final = 10.0
 """Time between two looks at a second condition that does not hold yet."""
 ALLOWED: Final = "allowed"
+QUIET: Final = "quiet_hours"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def memory_seconds(action: Action) -> float:
 
 
 def _not_long_enough(case: Case, now: float) -> Finding | None:
-    due = case.alert.starts_at + case.action.settings.for_seconds
+    begun = min(case.alert.starts_at, case.received_at)  # a clock that is ahead must not make it wait for years
+    due = begun + case.action.settings.for_seconds
     if now >= due or not case.action.settings.for_seconds:
         return None
     return _waiting("for_seconds", f"the alert must fire until {rfc3339(due)}", due)
@@ -78,7 +80,7 @@ def _quiet(action: Action, now: float) -> Finding | None:
     if own.quiet_hours is None:
         return None
     until = quiet_until(own.quiet_hours, own.time_zone, now)
-    return None if until is None else _waiting("quiet_hours", f"it is quiet until {rfc3339(until)}", until)
+    return None if until is None else _waiting(QUIET, f"it is quiet until {rfc3339(until)}", until)
 
 
 def _cooling_down(case: Case, now: float) -> Finding | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from driftgauge.actions.action import OPEN, Action, Alert, Decision, State
-from driftgauge.actions.guards import DAY_SECONDS, Case, Finding, memory_seconds
+from driftgauge.actions.guards import DAY_SECONDS, QUIET, Case, Finding, memory_seconds
 from driftgauge.common.shared_database import Schema, SharedDatabase
 from driftgauge.errors import ActionsError, ActionsUnavailable
 
@@ -33,6 +33,7 @@ create table decisions (
 );
 create unique index decisions_once on decisions (action, fingerprint, starts_at, is_dry_run);
 create index decisions_due on decisions (state, due_at);
+create index decisions_run on decisions (action, is_dry_run, ran_at) where ran_at is not null;
 create table steps (decision integer, at real, state text, reason text, detail text);
 create index steps_of on steps (decision);
 create table totals (action text, state text, decisions integer, last_at real, primary key (action, state))
@@ -141,13 +142,13 @@ class History:
         )
         return Case(action, alert, received_at, is_dry_run, [at for (at,) in rows])
 
-    def has_room(self) -> bool:
-        """Return whether another decision may be open."""
+    def room(self) -> int:
+        """Return how many further decisions may be open."""
         ((number,),) = self._database.read(
             f"select count(*) from decisions where state in ({_marks(OPEN)})",  # noqa: S608  marks alone
             *OPEN,
         )
-        return bool(number < MOST_OPEN)
+        return MOST_OPEN - int(number)
 
     # ------------------------------------------------------------ changes, in a transaction that the caller holds
 
@@ -162,7 +163,6 @@ class History:
         )
         assert number is not None  # noqa: S101  it was just inserted
         self.set(number, finding, now)
-        self._drop_oldest(number, now)
         return number
 
     def set(
@@ -194,14 +194,43 @@ class History:
             self._count(before.action, finding.state, now)
 
     def resolve(self, alert: Alert, now: float) -> int:
-        """End the waiting decisions on an alert that is resolved; returns how many there were."""
+        """End the decisions that wait for a guard, on an alert that is resolved; returns how many there were.
+
+        They may have begun earlier than it: of an alert that two Prometheus servers send, Alertmanager may change the
+        beginning. One that began after its end is another occurrence.
+        """
         waiting = self._decisions(
-            "state = ? and fingerprint = ? and starts_at = ?", State.WAITING, alert.fingerprint, alert.starts_at
+            "(state = ? or state = ? and reason = ?) and fingerprint = ? and starts_at <= ?",
+            *(State.WAITING, State.DECIDED, QUIET),
+            *(alert.fingerprint, max(alert.starts_at, alert.ends_at or alert.starts_at)),
         )
         for decision in waiting:
             detail = f"the alert was resolved while it waited ({decision.reason})"
             self.set(decision.number, Finding(State.REFUSED, "resolved", detail, now), now)
         return len(waiting)
+
+    def drop_oldest(self, now: float, newest: int) -> None:
+        """Drop the oldest decisions beyond the limit, but none from `newest` on, and none that is open or counted.
+
+        The guards count the runs of a day, and the last run of each action for its cooldown.
+        """
+        ((kept,),) = self._database.read("select count(*) from decisions")
+        surplus = kept - self._most_rows
+        if surplus <= 0:
+            return
+        rows = self._database.read(
+            f"select number from decisions where state not in ({_marks(OPEN)}) and "  # noqa: S608  marks alone
+            "(ran_at is null or ran_at < ?) and number < ? and number not in (select number from "
+            "(select number, max(ran_at) from decisions where ran_at is not null group by action, is_dry_run)) "
+            "order by number limit ?",
+            *OPEN,
+            *(now - DAY_SECONDS, newest, surplus),
+        )
+        for row in rows:
+            self._database.run("delete from decisions where number = ?", *row)
+            self._database.run("delete from steps where decision = ?", *row)
+        if rows:
+            self._count("", DROPPED, now, len(rows))
 
     # ------------------------------------------------------------ rows
 
@@ -211,24 +240,6 @@ class History:
             "decisions = decisions + ?, last_at = ?",
             *(action, state, number, now, number, now),
         )
-
-    def _drop_oldest(self, newest: int, now: float) -> None:
-        """Drop the oldest decisions beyond the limit, but none that is new, open, or still counted by a guard."""
-        ((kept,),) = self._database.read("select count(*) from decisions")
-        surplus = kept - self._most_rows
-        if surplus <= 0:
-            return
-        rows = self._database.read(
-            f"select number from decisions where state not in ({_marks(OPEN)}) and "  # noqa: S608  marks alone
-            "(ran_at is null or ran_at < ?) and number < ? order by number limit ?",
-            *OPEN,
-            *(now - DAY_SECONDS, newest, surplus),
-        )
-        for row in rows:
-            self._database.run("delete from decisions where number = ?", *row)
-            self._database.run("delete from steps where decision = ?", *row)
-        if rows:
-            self._count("", DROPPED, now, len(rows))
 
     def _one(self, where: str, *values: Any) -> Decision | None:
         found = self._decisions(where, *values)

@@ -29,9 +29,10 @@ def receive(history: History, actions: Sequence[Action], alerts: Sequence[Alert]
 
     `who` is the name of the sender's token, `now` is in seconds since 1970. ActionsError if it cannot be written.
     """
-    numbers: list[int] = []
+    found: list[Decision] = []
     repeated = resolved = unmatched = 0
     with history.transaction():
+        room = history.room()
         for alert in alerts:
             if not alert.is_firing:
                 resolved += history.resolve(alert, now)
@@ -41,15 +42,19 @@ def receive(history: History, actions: Sequence[Action], alerts: Sequence[Alert]
             for action in matching:
                 if history.find(action, alert) is not None:
                     repeated += 1
-                else:
-                    numbers.append(_decide(history, action, alert, who, now))
-        decisions = [found for number in numbers if (found := history.decision(number)) is not None]
-    return Received(decisions, repeated, resolved, unmatched)
+                    continue
+                found.append(_decide(history, action, alert, who, now, has_room=room > 0))
+                room -= found[-1].is_open
+        if found:
+            history.drop_oldest(now, newest=found[-1].number)
+    return Received(found, repeated, resolved, unmatched)
 
 
-def _decide(history: History, action: Action, alert: Alert, who: str, now: float) -> int:
+def _decide(history: History, action: Action, alert: Alert, who: str, now: float, *, has_room: bool) -> Decision:
     case = history.case(action, alert, now, now, is_dry_run=action.settings.dry_run)
     finding = judge(case, now)
-    if finding.state in (State.WAITING, State.DECIDED) and not history.has_room():
+    if finding.state in (State.WAITING, State.DECIDED) and not has_room:
         finding = Finding(State.REFUSED, "most_open", f"{MOST_OPEN:,} decisions are open already", now)
-    return history.add(case, finding, who, now)
+    decision = history.decision(history.add(case, finding, who, now))
+    assert decision is not None  # noqa: S101  it was just inserted
+    return decision

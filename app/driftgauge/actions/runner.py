@@ -24,7 +24,7 @@ from driftgauge.actions.action import (
     Outcome,
     State,
 )
-from driftgauge.actions.guards import ALLOWED, Finding, judge, next_look
+from driftgauge.actions.guards import ALLOWED, QUIET, Finding, judge, next_look
 from driftgauge.actions.history import History
 from driftgauge.common.back_off import BackOff
 from driftgauge.common.private_files import FileLock
@@ -139,7 +139,8 @@ class Runner:
 
     def _after_end(self, decision: Decision) -> Finding:
         now, action = self._tools.clock(), self._actions.get(decision.action)
-        repeatable = action is not None and self._executor(action).is_repeatable(action)
+        executor = None if action is None else self._tools.executors.get(action.kind)
+        repeatable = action is not None and executor is not None and executor.is_repeatable(action)
         if decision.state is State.SENT and not repeatable:
             detail = "interrupted after it was sent: whether it took effect is not known, and it is not repeated"
             return Finding(State.UNKNOWN, "interrupted", detail, now)
@@ -185,6 +186,9 @@ class Runner:
             found = None if self._tools.confirmer is None else self._tools.confirmer.confirm(action, decision.alert)
         except DriftgaugeError as error:
             return Confirmation(holds=False, detail=str(error))
+        except Exception as error:  # it must not hold up other actions
+            self._tools.report(error)
+            return Confirmation(holds=False, detail=_unexpected(error))
         return found or Confirmation(holds=False, detail="the condition cannot be looked at here")
 
     # ------------------------------------------------------------ attempts
@@ -192,10 +196,12 @@ class Runner:
     def _attempt(self, action: Action, decision: Decision) -> None:
         now = self._tools.clock()
         if (due := next_look(action, now)) > now:
-            self._set(decision, Finding(State.DECIDED, "quiet_hours", "it waits for the end of the quiet hours", due))
+            self._set(decision, Finding(State.DECIDED, QUIET, "it waits for the end of the quiet hours", due))
             return
         attempts = decision.attempts + 1
-        self._set(decision, Finding(State.STARTED, ALLOWED, f"attempt {attempts}", now), attempts=attempts)
+        begun = Finding(State.STARTED, ALLOWED, f"attempt {attempts}", now)
+        if not self._set(decision, begun, attempts=attempts, only_from=State.DECIDED):  # resolved meanwhile
+            return
         self._tools.failpoint("started")
         was_sent = False
 
@@ -229,10 +235,9 @@ class Runner:
         return Finding(State.DECIDED, "retry", f"attempt {attempts} of {most} failed: {error}", now + wait)
 
     def _broken(self, error: Exception, *, was_sent: bool) -> Finding:
-        """Return what an unexpected error leads to; its text may hold anything, so the history has its type alone."""
+        """Return what an unexpected error leads to."""
         state = State.UNKNOWN if was_sent else State.FAILED
-        said = f"it failed with {type(error).__name__}; the server's log has the details"
-        return Finding(state, "error", said, self._tools.clock())
+        return Finding(state, "error", _unexpected(error), self._tools.clock())
 
     def _watch(self, action: Action | None, decision: Decision) -> None:
         if action is None:
@@ -241,19 +246,25 @@ class Runner:
         try:
             outcome = self._executor(action).watch(action, decision)
         except ActionFailed as error:
-            now = self._tools.clock()
-            attempts = decision.attempts + 1
-            finding = self._failed(action, attempts, error)
-            state = State.WATCHED if finding.state is State.DECIDED else State.FAILED
-            self._set(decision, Finding(state, finding.reason, finding.detail, max(finding.due_at, now)), attempts)
-            return
-        self._finish(decision, outcome)
+            self._not_watched(action, decision, error)
+        except Exception as error:  # it must not hold up other actions
+            self._tools.report(error)
+            self._not_watched(action, decision, ActionFailed(_unexpected(error), retryable=True))
+        else:
+            goes_on = outcome.watch_in_seconds is not None  # failures count from the last look that succeeded
+            self._finish(decision, outcome, attempts=1 if goes_on else None)
 
-    def _finish(self, decision: Decision, outcome: Outcome) -> None:
+    def _not_watched(self, action: Action, decision: Decision, error: ActionFailed) -> None:
+        now, attempts = self._tools.clock(), decision.attempts + 1
+        finding = self._failed(action, attempts, error)
+        state = State.WATCHED if finding.state is State.DECIDED else State.FAILED
+        self._set(decision, Finding(state, finding.reason, finding.detail, max(finding.due_at, now)), attempts)
+
+    def _finish(self, decision: Decision, outcome: Outcome, attempts: int | None = None) -> None:
         now, wait = self._tools.clock(), outcome.watch_in_seconds
         state = State.DONE if wait is None else State.WATCHED
         finding = Finding(state, ALLOWED, outcome.detail, now + (wait or 0.0))
-        self._set(decision, finding, notes=outcome.notes)
+        self._set(decision, finding, attempts, outcome.notes)
 
     # ------------------------------------------------------------ the history
 
@@ -266,8 +277,13 @@ class Runner:
         finding: Finding,
         attempts: int | None = None,
         notes: Mapping[str, str] | None = None,
-    ) -> None:
+        only_from: State | None = None,
+    ) -> bool:
+        """Give a decision another state; returns false, and changes nothing, if it is not in the one that is given."""
         with self._history.transaction():
+            current = None if only_from is None else self._history.decision(decision.number)
+            if current is not None and current.state is not only_from:
+                return False
             self._history.set(decision.number, finding, self._tools.clock(), attempts=attempts, notes=notes)
         structlog.get_logger().info(
             "action_changed",
@@ -277,3 +293,9 @@ class Runner:
             reason=finding.reason,
             detail=finding.detail,
         )
+        return True
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what the history says of an unexpected error: its type alone, because its text may hold anything."""
+    return f"it failed with {type(error).__name__}; the server's log has the details"
