@@ -52,6 +52,10 @@ class LiveFacts:
     performance: PerformanceReport | None = None
     system: SystemFacts = field(default_factory=SystemFacts)
     earlier_version: str | None = None
+    bundle: str | None = None
+    """Folder of the bundle, for the commands."""
+    state_folder: str | None = None
+    """Folder of the state, which holds the prediction log, for the commands."""
 
 
 class DiagnosisFacts:
@@ -78,6 +82,8 @@ class DiagnosisFacts:
             model_name=monitor.model_name,
             model_version=monitor.model_version,
             earlier_version=live.earlier_version,
+            bundle=live.bundle,
+            state_folder=live.state_folder,
         )
 
     @cached_property

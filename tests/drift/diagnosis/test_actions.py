@@ -31,3 +31,11 @@ def test_a_rollback_is_offered_only_where_there_is_an_earlier_version() -> None:
     assert [shlex.split(own.command)[:6] for own in offered if "rollback" in own.command] == [
         ["driftgauge", "models", "rollback", "model", "--version", "7"]
     ]
+
+
+def test_commands_on_logged_predictions_name_the_folder_of_the_log() -> None:
+    facts = facts_of(made_baseline(), state_folder="/var/lib/the state", bundle="/models/b")
+    (export,) = (own.command for own in actions_for("unit_change", facts, ("temp",)) if "log export" in own.command)
+    assert shlex.split(export)[-2:] == ["--state-dir", "/var/lib/the state"]
+    (learn,) = (own.command for own in actions_for("column_drift", facts, ("temp",)) if "learn" in own.command)
+    assert shlex.split(learn)[3:] == ["/models/b", "--model", "model", "--state-dir", "/var/lib/the state"]

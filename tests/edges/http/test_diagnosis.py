@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from driftgauge.edges.http.openapi.schemas_diagnosis import DiagnosisAnswer
 from driftgauge.edges.http.recent_traffic import SPAN_SECONDS, STEP_SECONDS
 from driftgauge.metrics.series import LATENCY
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.state.snapshot import sum_totals
 
 from tests.examples import Example
@@ -83,6 +86,18 @@ def test_the_column_in_another_unit_is_the_first_cause_with_commands_for_this_se
     assert f"Score by {name}" in page
     assert found["dependence"]["summary"] in page.replace("&#39;", "'").replace("\N{NO-BREAK SPACE}", " ")
     assert {step["name"]: step["status"] for step in found["steps"]}["drift"] == "wrong"
+    findings = {step["name"]: step for step in found["steps"]}
+    assert findings["drift"]["finding"].startswith(f"Drift in {name}")
+    assert findings["prediction"]["looked_at"][0] == "1 answer of the model"
+
+
+def test_the_command_for_the_newest_rows_finds_their_log(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path / "state") as running:
+        sent(running, binary, 25.4)
+        actions = diagnosed(running)["causes"][0]["actions"]
+        (command,) = (own["command"] for own in actions if own["command"] and "log export" in own["command"])
+        assert shlex.split(command)[-2:] == ["--state-dir", str(tmp_path / "state")]
+        assert sqlite_file(Path(shlex.split(command)[-1])).exists()
 
 
 def test_no_value_of_a_column_that_is_not_logged_is_shown(binary: Example) -> None:

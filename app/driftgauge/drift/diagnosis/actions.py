@@ -31,12 +31,13 @@ def _look(facts: Facts, columns: tuple[str, ...]) -> Action:
 
 def _rows(facts: Facts, columns: tuple[str, ...]) -> Action:
     command = f"driftgauge log export --model {shlex.quote(facts.model_name)} --since 1h --out rows.parquet"
+    command += f" --state-dir {shlex.quote(facts.state_folder or 'STATE')}"
     return Action("Look at the newest rows, if predictions are logged.", command)
 
 
 def _source(facts: Facts, columns: tuple[str, ...]) -> Action:
     named = ", ".join(columns) or "the rows"
-    return Action(f"Ask who sends {named} what changed, and mend it there: retraining would learn the error.", "")
+    return Action(f"Ask the sender of {named} what changed, and have it corrected there: retraining would learn the error.", "")
 
 
 def _rollback(facts: Facts, columns: tuple[str, ...]) -> Action | None:
@@ -68,10 +69,9 @@ def _metrics(facts: Facts, columns: tuple[str, ...]) -> Action:
 
 
 def _learn(facts: Facts, columns: tuple[str, ...]) -> Action:
-    return Action(
-        "If the change is wanted and the model performs well, make a baseline of the newer rows.",
-        f"driftgauge baseline learn {shlex.quote(facts.bundle or 'BUNDLE')} --model {shlex.quote(facts.model_name)}",
-    )
+    command = f"driftgauge baseline learn {shlex.quote(facts.bundle or 'BUNDLE')}"
+    command += f" --model {shlex.quote(facts.model_name)} --state-dir {shlex.quote(facts.state_folder or 'STATE')}"
+    return Action("If the change is wanted and the model performs well, make a baseline of the newer rows.", command)
 
 
 def _quoted(name: str) -> str:

@@ -81,6 +81,8 @@ class Facts:
     """The version that a rollback would bring back; None without one."""
     bundle: str | None = None
     """Folder of the bundle, for the commands."""
+    state_folder: str | None = None
+    """Folder of the state, which holds the prediction log, for the commands."""
     server_url: str | None = None
     """Address of the server, for the commands; None in a library."""
 

@@ -39,8 +39,8 @@ def steps_of(case: Case) -> tuple[Step, ...]:
     """Return the steps in their order."""
     return (
         data_quality(case),
-        _columns("drift", "features", case, case.features),
-        _columns("prediction", "answers of the model", case, case.outputs),
+        _columns("drift", ("feature", "features"), case, case.features),
+        _columns("prediction", ("answer of the model", "answers of the model"), case, case.outputs),
         ground_truth(case),
         system(case.facts.system),
     )
@@ -53,25 +53,24 @@ def data_quality(case: Case) -> Step:
         return Step("data_quality", "unknown", "The model has no constraints.", ())
     looked = (f"{len(report.verdicts):,} constraints", *report.notes[:1])
     if report.severity in LIMITS:
-        return Step("data_quality", "wrong", _sentence(report.reason), looked)
-    return Step("data_quality", "fine", _sentence(report.reason), looked)
+        return Step("data_quality", "wrong", _sentence(report.reason, case.names), looked)
+    return Step("data_quality", "fine", _sentence(report.reason, case.names), looked)
 
 
-def _columns(name: StepName, what: str, case: Case, columns: Sequence[int]) -> Step:
+def _columns(name: StepName, nouns: tuple[str, str], case: Case, columns: Sequence[int]) -> Step:
+    one, what = nouns
     verdicts = [case.facts.report.verdicts[i] for i in columns]
     known = [own for own in verdicts if own.status is not Status.INSUFFICIENT_DATA]
     main = case.facts.report.main
-    looked = (f"{len(verdicts)} {what}", f"{main.rows:,} rows")
+    looked = (f"{len(verdicts)} {what if len(verdicts) != 1 else one}", f"{main.rows:,} rows")
     wrong = [i for i in case.facts.report.worst_first if i in columns and i in case.alerting]
     if wrong:
         names = ", ".join(case.names[i] for i in wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
-        verb = "has" if len(wrong) == 1 else "have"
-        reason = case.reason(wrong[0])
-        return Step(name, "wrong", _sentence(f"{names} {verb} drifted. {reason}"), looked)
+        return Step(name, "wrong", _sentence(f"Drift in {names}. {case.reason(wrong[0])}"), looked)
     if not verdicts:
         return Step(name, "unknown", f"No {what} are monitored.", ())
     if not known:
-        return Step(name, "unknown", _sentence(verdicts[0].reason), looked)
+        return Step(name, "unknown", _sentence(verdicts[0].reason, case.names), looked)
     small = [case.names[i] for i in case.moved if i in columns]
     if small:
         return Step(name, "fine", f"Changes are significant but small: {', '.join(small)}.", looked)
@@ -168,7 +167,9 @@ def slow_in_words(facts: SystemFacts) -> str:
     return f"Latency has risen: {said}."
 
 
-def _sentence(words: str) -> str:
+def _sentence(words: str, names: tuple[str, ...] = ()) -> str:
+    """Return words as a sentence; the name of a column at its beginning stays as it is."""
     if not words:
         return ""
-    return words[0].upper() + words[1:] + ("" if words.endswith(".") else ".")
+    first = words[0] if words.startswith(tuple(f"{name}:" for name in names)) else words[0].upper()
+    return first + words[1:] + ("" if words.endswith(".") else ".")

@@ -32,7 +32,8 @@ LOOKS_LIKE: Final[Mapping[CauseKind, str]] = {
     "column_drift": "The distribution of one column has changed in a way that no known fault explains.",
     "score_drift": "Scores have moved while no input has: another version of the model or of a step before it, or "
     "inputs that changed together in ways that single columns do not show.",
-    "constraint_violation": "Values break the rules of the data: a range, a type, a set of allowed values.",
+    "constraint_violation": "Rows break the rules of the data, such as a range, a type, allowed values, or a share of "
+    "repeated rows.",
     "performance_drop": "The model performs worse than on its held-out rows.",
     "server_errors": "Requests fail in the server.",
     "rows_lost": "Predictions are answered but not counted, so drift is judged on a part of them.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from driftgauge.drift.diagnosis.actions import actions_for
@@ -51,7 +52,13 @@ async def live_facts(monitoring: Monitoring, model: ModelMonitoring) -> LiveFact
     """Return what is known of a model beside its drift."""
     performance = await model.latest_performance()
     system = await system_facts(monitoring, model)
-    return LiveFacts(performance, system, _earlier_version(model))
+    return LiveFacts(
+        performance,
+        system,
+        _earlier_version(model),
+        bundle=_absolute(model.settings.bundle),
+        state_folder=_absolute(monitoring.settings.state_folder),
+    )
 
 
 async def system_facts(monitoring: Monitoring, model: ModelMonitoring) -> SystemFacts:
@@ -78,6 +85,10 @@ async def system_facts(monitoring: Monitoring, model: ModelMonitoring) -> System
         evaluation_threshold_seconds=facts.limits.evaluation_age_seconds,
         problems=tuple(own for own in problems if not own.startswith(UNDIAGNOSED)),
     )
+
+
+def _absolute(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder.absolute())
 
 
 def _earlier_version(model: ModelMonitoring) -> str | None:
