@@ -37,7 +37,7 @@ def _rows(facts: Facts, columns: tuple[str, ...]) -> Action:
 
 def _source(facts: Facts, columns: tuple[str, ...]) -> Action:
     named = ", ".join(columns) or "the rows"
-    return Action(f"Ask the sender of {named} what changed, and have it corrected there: retraining would learn the error.", "")
+    return Action(f"Ask the sender of {named} what changed. Correct it there: retraining would learn the error.", "")
 
 
 def _rollback(facts: Facts, columns: tuple[str, ...]) -> Action | None:
