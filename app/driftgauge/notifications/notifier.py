@@ -79,6 +79,7 @@ class Notifier:
         self._is_sender = False
         self._failing: Mapping[str, str] = {}
         self._sending: dict[str, threading.Thread] = {}
+        self._evaluating = threading.Lock()
         self._totals: Mapping[tuple[str, str], int] = self._store.totals(self._receivers)
 
     @property
@@ -107,7 +108,7 @@ class Notifier:
         if await asyncio.to_thread(self._becomes_sender):
             at = self._clock()
             await self._read(at)
-            await asyncio.to_thread(self.evaluate, at)
+            await asyncio.to_thread(self._evaluate, at)
         await asyncio.to_thread(self._look)
 
     def _look(self) -> None:
@@ -132,15 +133,18 @@ class Notifier:
                 began = time.perf_counter()
         self._judge.samples.add("up", self._terms.labels, 1.0, at)
 
-    def evaluate(self, at: float) -> None:
+    def _evaluate(self, at: float) -> None:
         """Evaluate the rules, make the messages that are due, and begin to send."""
-        before = dict(self._judge.active)
-        for _ in self._judge.evaluate(at):
-            time.sleep(0)  # lets requests go first
-        if _changes(before) != _changes(self._judge.active):
-            self._store.keep_alerts(self._judge.active)
-        self._make_messages(at)
-        self._send_due(at)
+        with self._evaluating:
+            if not self._is_sender:  # the server has begun to end meanwhile
+                return
+            before = dict(self._judge.active)
+            for _ in self._judge.evaluate(at):
+                time.sleep(0)  # lets requests go first
+            if _changes(before) != _changes(self._judge.active):
+                self._store.keep_alerts(self._judge.active)
+            self._make_messages(at)
+            self._send_due(at)
 
     def _make_messages(self, at: float) -> None:
         rules = self._judge.rules
@@ -199,16 +203,23 @@ class Notifier:
             self._record(error)
 
     def close(self) -> None:
-        """Wait a little for messages that are being sent, and leave the place to another worker."""
+        """Wait a little for an evaluation and for messages that are being sent, and leave the place to another worker.
+
+        While they last longer, the place stays taken until the process ends: no other worker makes the same messages.
+        """
         deadline = time.monotonic() + LEAVING_SECONDS
+        if not self._evaluating.acquire(timeout=LEAVING_SECONDS):
+            return
+        self._is_sender = False
+        self._evaluating.release()
         for thread in self._sending.values():
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._is_sender = False
+        if any(thread.is_alive() for thread in self._sending.values()):
+            return
         if self._lock is not None:
             self._lock.release()
-        if not any(thread.is_alive() for thread in self._sending.values()):
-            with contextlib.suppress(Exception):
-                self._store.close()
+        with contextlib.suppress(Exception):
+            self._store.close()
 
 
 def _changes(alerts: Mapping[str, Active]) -> dict[str, tuple[float | None, float | None]]:
