@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from driftgauge.drift.performance.held_out import Estimated
-from driftgauge.edges.web.facts import Health, Labels, PageFacts, Traffic
+from driftgauge.edges.web.facts import Efficiency, Health, Labels, PageFacts, Traffic
 
 from tests.abouts import USUAL
 from tests.drift.attribution.test_known import known as attributions_of
@@ -49,5 +49,6 @@ def full_page() -> PageFacts:
         releases=RELEASES,
         actions=ACTIONS,
         traffic=Traffic(1_234.0, 2.0, 3.0, "missing_feature", 0.002, 0.3, 0.25, 0.0),
+        efficiency=Efficiency(302.0, 12.5, 3.0, 0.02, 0.1, 0.005, 0.02, 0.03, 0.01, 1.0),
         history=history_of(report, [0.1] * 60 + [0.9] * 40, [QUIET] * 100),
     )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.edges.http.recent_traffic import SPAN_SECONDS, STEP_SECONDS, RecentTraffic
-from driftgauge.metrics.series import DROPPED, FAILED, LATENCY, PREDICTIONS
+from driftgauge.errors import Reason
+from driftgauge.metrics.series import DROPPED, FAILED, LATENCY, PREDICTIONS, REJECTED
 
 from tests.monitors import START
 
@@ -18,6 +19,7 @@ class Counters:
         self.now = START
         self.arrays: dict[str, Any] = {
             LATENCY.name: np.zeros((len(LATENCY.children), len(LATENCY.buckets) + 2)),
+            REJECTED.name: np.zeros((len(REJECTED.children), 1)),
             **{own.name: np.zeros((1, 1)) for own in (PREDICTIONS, FAILED, DROPPED)},
         }
 
@@ -83,3 +85,44 @@ def test_what_is_older_than_the_span_is_the_past(counters: Counters, traffic: Re
         counters.now += STEP_SECONDS
     recent = traffic.recent(counters.arrays).requests
     assert recent == 10 * (SPAN_SECONDS / STEP_SECONDS)
+
+
+def test_efficiency_is_that_of_the_last_minutes(counters: Counters, traffic: RecentTraffic) -> None:
+    counters.add(1_000, 0.5, failed=900)
+    traffic.note(counters.arrays)
+    counters.now += 100.0
+    counters.add(150, 0.001)
+    counters.add(50, 0.04, size=2, failed=50)
+    reasons = [reason for (reason,) in REJECTED.children]
+    counters.arrays[REJECTED.name][reasons.index(Reason.OVERLOADED)] += 40.0
+    counters.arrays[REJECTED.name][reasons.index(Reason.MISSING_FEATURE)] += 500.0
+    found = traffic.efficiency(counters.arrays, (0.25, 0.5))
+    assert (found.seconds, found.rows_per_second, found.requests_per_second) == (100.0, 2.0, 2.0)
+    assert found.failed_ratio == 0.2
+    assert found.overloaded_ratio == pytest.approx(1 / 6)
+    assert found.latency_p50 <= 0.001
+    assert 0.025 < found.latency_p95 < found.latency_p99 <= 0.05
+    assert (found.queued_requests_ratio, found.queued_rows_ratio) == (0.25, 0.5)
+
+
+def test_without_traffic_ratios_and_latency_are_unknown(counters: Counters, traffic: RecentTraffic) -> None:
+    first = traffic.efficiency(counters.arrays, (0.0, 0.0))
+    assert first.seconds == 0.0
+    assert math.isnan(first.rows_per_second)
+    traffic.note(counters.arrays)
+    counters.now += 1.0
+    assert math.isnan(traffic.efficiency(counters.arrays, (0.0, 0.0)).requests_per_second)
+    counters.now += 9.0
+    found = traffic.efficiency(counters.arrays, (0.0, 0.0))
+    assert (found.rows_per_second, found.requests_per_second) == (0.0, 0.0)
+    assert all(map(math.isnan, (found.failed_ratio, found.overloaded_ratio, found.latency_p50, found.latency_p99)))
+
+
+def test_counts_that_cannot_be_read_are_never_negative(counters: Counters, traffic: RecentTraffic) -> None:
+    fewer = {name: own.copy() for name, own in counters.arrays.items()}
+    counters.add(100, 0.04, failed=5)
+    traffic.note(counters.arrays)
+    counters.now += 10.0
+    found = traffic.efficiency(fewer, (0.0, 0.0))
+    assert (found.rows_per_second, found.requests_per_second) == (0.0, 0.0)
+    assert math.isnan(found.failed_ratio)

@@ -9,11 +9,12 @@ from fastapi import Request
 from driftgauge.actions.action import Decision
 from driftgauge.actions.executors.command import OUTPUT
 from driftgauge.edges.http.action_service import ActionService
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.web.actions import SHOWN, ActionDecision, ActionsFacts, ConfiguredAction
 from driftgauge.errors import ActionsError
 
 
-async def actions_of(request: Request, model_name: str, wait_seconds: float) -> ActionsFacts | None:
+async def actions_of(request: Request, model: ModelMonitoring) -> ActionsFacts | None:
     """Return the actions of the server, and the newest decisions that concern a model; None without actions.
 
     Decisions are unknown if the history cannot be read in time.
@@ -21,9 +22,10 @@ async def actions_of(request: Request, model_name: str, wait_seconds: float) -> 
     service: ActionService | None = getattr(request.app.state, "actions", None)
     if service is None:
         return None
+    wait_seconds = model.settings.evaluation_wait_seconds
     configured = [ConfiguredAction(own.name, own.kind, own.settings.dry_run) for own in service.actions]
     try:
-        found = await asyncio.wait_for(service.newest(model_name, SHOWN), wait_seconds)
+        found = await asyncio.wait_for(service.newest(model.model_name, SHOWN), wait_seconds)
     except ActionsError as error:
         service.report(error)
         return ActionsFacts(configured, None)

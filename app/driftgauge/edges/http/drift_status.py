@@ -29,6 +29,7 @@ from driftgauge.edges.formats.outliers import outliers_json
 from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.formats.quality import quality_json
 from driftgauge.edges.formats.references import references_json
+from driftgauge.edges.http.efficiency_status import efficiency_json, efficiency_of
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
 from driftgauge.edges.http.ingestion_status import ingestion_json, ingestion_of
@@ -38,6 +39,7 @@ from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import columns_in, large_json, names_in, since_of
 from driftgauge.edges.http.release_summary import ReleaseSummary, release_json, release_summary
+from driftgauge.edges.web.facts import Efficiency
 from driftgauge.edges.web.query import Query
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
@@ -68,6 +70,7 @@ class Sections:
     """How predictions are logged."""
     outliers: OutlierShare | None = None
     requests: RequestReport | None = None
+    efficiency: Efficiency | None = None
 
 
 NOTHING: Final = Sections()
@@ -98,6 +101,7 @@ async def status(request: Request) -> Response:
     selection = selected(request.query_params, monitor.last.report)
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
+    efficiency = efficiency_of(model, facts)
 
     def answer() -> Response:
         sections = Sections(
@@ -108,6 +112,7 @@ async def status(request: Request) -> Response:
             attributions=facts.attributions,
             performance=model.performance,
             requests=facts.requests,
+            efficiency=efficiency,
             ingestion=ingestion_json(ingestion_of(facts)),
             labels=labels_json(labels_of(facts)),
             outcomes=outcomes_of(model),
@@ -181,6 +186,7 @@ def drift_status(
         "references": references_json(beside.rolling),
         "multivariate": compared_json(beside.whole_rows),
         **({} if beside.attributions is None else {"attributions": attributions_json(beside.attributions)}),
+        **({} if beside.efficiency is None else {"efficiency": efficiency_json(beside.efficiency)}),
         "more": MORE if selection.is_summary else None,
         "news": news_json(beside.news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state, "prediction_log": beside.log},

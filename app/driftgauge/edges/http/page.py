@@ -17,6 +17,7 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.novelty.share import outlier_share
 from driftgauge.edges.http.action_section import actions_of
 from driftgauge.edges.http.diagnosis_facts import UNDIAGNOSED, diagnosis_of
+from driftgauge.edges.http.efficiency_status import efficiency_of
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
 from driftgauge.edges.http.ingestion_status import ingestion_of
@@ -136,8 +137,6 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
     news = await running.run_in_executor(model.watching, monitor.history.news, report, yesterday)
     release = await release_summary(monitoring, model, facts.arrays)
     diagnosed = None if query.features else await _diagnosis(request, monitoring, model)
-    wait_seconds = monitoring.settings.evaluation_wait_seconds
-    actions = None if query.features else await actions_of(request, monitor.model_name, wait_seconds)
     last, limits, paths = monitor.last, model.limits, _paths(request)
     return PageFacts(
         model_name=monitor.model_name,
@@ -165,12 +164,13 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         attributions=facts.attributions,
         cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
-        actions=actions,
+        actions=None if query.features else await actions_of(request, model),
         ingestion=ingestion_of(facts),
         labels=labels_of(facts),
         outcomes={} if facts.labels is None else facts.labels.outcomes,
         outcome_parts=outcome_parts(model),
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
+        efficiency=efficiency_of(model, facts),
         history=history,
         news=news,
         links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),

@@ -11,17 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.web.facts import Efficiency
 from driftgauge.edges.web.traffic import Arrays, quantile
-from driftgauge.metrics.series import DROPPED, FAILED, LATENCY, PREDICTIONS
+from driftgauge.errors import Reason
+from driftgauge.metrics.series import DROPPED, FAILED, LATENCY, PREDICTIONS, REJECTED
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 
 SPAN_SECONDS: Final = 300.0
 """Recent is what was counted in this time, or since the process began."""
 STEP_SECONDS: Final = 30.0
 """Time between two counts that are kept."""
+ENOUGH_SECONDS: Final = 5.0
+"""Shortest time over which rates are known."""
 ENOUGH_REQUESTS: Final = 100
 """Requests before the recent ones that tell what is usual."""
+_OVERLOADED: Final = REJECTED.children.index((Reason.OVERLOADED,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +42,15 @@ class Counted:
     rows: float
     failed: float
     dropped: float
+    overloaded: float
+    """Requests that were rejected because the queue was full."""
 
     @classmethod
     def of(cls, arrays: Arrays, at: float) -> Counted:
         """Return what counters say."""
         rows, failed, dropped = (float(arrays[own.name].sum()) for own in (PREDICTIONS, FAILED, DROPPED))
-        return cls(at, arrays[LATENCY.name][:, :-1], rows, failed, dropped)
+        overloaded = float(arrays[REJECTED.name][_OVERLOADED].sum())
+        return cls(at, arrays[LATENCY.name][:, :-1], rows, failed, dropped, overloaded)
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,38 @@ class RecentTraffic:
             dropped=int(now.dropped - before.dropped),
         )
 
+    def efficiency(self, arrays: Arrays, queued: tuple[float, float]) -> Efficiency:
+        """Return what the newest counts say of the last minutes; `queued` are the shares of the queue in use."""
+        now = Counted.of(arrays, self._clock())
+        before = self._counts[0] if self._counts else now
+        seconds = max(0.0, now.at - before.at)
+        # A state that cannot be read leaves fewer counts than before.
+        latency = np.maximum(now.latency - before.latency, 0.0).sum(axis=0)
+        requests = float(latency.sum())
+        rows, failed = max(0.0, now.rows - before.rows), max(0.0, now.failed - before.failed)
+        overloaded = max(0.0, now.overloaded - before.overloaded)
+        known = seconds >= ENOUGH_SECONDS
+        p50, p95, p99 = (quantile(latency, LATENCY.buckets, level) for level in (0.5, 0.95, 0.99))
+        return Efficiency(
+            seconds=seconds,
+            rows_per_second=rows / seconds if known else math.nan,
+            requests_per_second=requests / seconds if known else math.nan,
+            failed_ratio=_ratio(failed, rows + failed),
+            overloaded_ratio=_ratio(overloaded, requests + overloaded),
+            latency_p50=p50,
+            latency_p95=p95,
+            latency_p99=p99,
+            queued_requests_ratio=queued[0],
+            queued_rows_ratio=queued[1],
+        )
+
     async def run(self, counted: Callable[[], Sequence[SlotTotals]], executor: Executor) -> None:
         """Keep what is counted each half minute, until cancelled."""
         while True:
             with suppress(Exception):  # the state cannot be read: others report it
                 self.note(sum_totals(await asyncio.get_running_loop().run_in_executor(executor, counted)))
             await asyncio.sleep(STEP_SECONDS)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan

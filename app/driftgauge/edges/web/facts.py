@@ -46,6 +46,27 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Efficiency:
+    """What a service answered in the last minutes, and how full the queue of its model is; NaN where unknown."""
+
+    seconds: float
+    """The time over which it was counted."""
+    rows_per_second: float
+    requests_per_second: float
+    failed_ratio: float
+    """Share of the accepted rows on which the model failed."""
+    overloaded_ratio: float
+    """Share of the requests that were rejected because the queue was full."""
+    latency_p50: float
+    latency_p95: float
+    latency_p99: float
+    """Seconds."""
+    queued_requests_ratio: float
+    queued_rows_ratio: float
+    """Shares of the requests and of the rows that may wait which do."""
+
+
+@dataclass(frozen=True)
 class LoggedPredictions:
     """The prediction log, as its last look found it; None where nothing is known yet."""
 
@@ -196,6 +217,8 @@ class PageFacts:
     """The actions on alerts; None where none are configured."""
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
+    efficiency: Efficiency | None = None
+    """None for a model that this server does not serve."""
     history: History | None = None
     """The verdicts of the past, where they are kept."""
     news: News | None = None

@@ -40,6 +40,7 @@ TERMS: Final = {
         "The number of consecutive rows that carry the information of one independent row.",
     ),
     "since": ("Since", "When the rows began to differ, as the evidence dates it."),
+    "throughput": ("Throughput", "Rows that were predicted and answered each second of the last minutes."),
     "latency": (
         "Latency",
         "Time from a request's arrival until its rows are predicted; 99 % of the requests are faster than p99.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.verdict.comparison import WindowReport
-from driftgauge.drift.verdict.numbers import percent, short, two_decimals
+from driftgauge.drift.verdict.numbers import short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, all_notes
 from driftgauge.drift.verdict.two_minutes import TwoMinutes
 from driftgauge.edges.web.actions import ActionsView, actions_view
@@ -19,7 +17,7 @@ from driftgauge.edges.web.attributions import AttributionsView, attributions_vie
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.diagnosis import DiagnosisView, diagnosis_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
-from driftgauge.edges.web.facts import Links, PageFacts, Traffic
+from driftgauge.edges.web.facts import Links, PageFacts
 from driftgauge.edges.web.feature import FeatureView, feature_view
 from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.ingestion import ingestion_list
@@ -33,6 +31,7 @@ from driftgauge.edges.web.references import ReferencesView, references_view
 from driftgauge.edges.web.releases import ReleasesView, releases_view
 from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table
 from driftgauge.edges.web.scores import ScoreView, score_views
+from driftgauge.edges.web.tiles import Tile, tiles_of
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
 from driftgauge.edges.web.whole_rows import WholeRowsView, whole_rows_view
@@ -42,18 +41,6 @@ REPORTED_FEATURES: Final = 10
 """Features that a report shows in full: the worst that changed."""
 _MAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 """What a form of HTML takes for an e-mail address."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A number of the service with its explanation."""
-
-    name: str
-    term: str
-    """The anchor of its explanation; empty without one."""
-    value: str
-    note: str
-    is_bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +145,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         news=facts.news.sentences if facts.news else (),
         news_since=_moment(facts.news.since) if facts.news and facts.news.since < report.evaluated_at else None,
         periods=_periods(facts),
-        tiles=_tiles(facts),
+        tiles=tiles_of(facts),
         table=feature_table(report, query, past, paged=not is_report) if is_overview else None,
         features=[feature_view(report, i, query, past) for i in shown],
         unknown=[name for name in query.features if name not in known],
@@ -249,55 +236,6 @@ def _periods(facts: PageFacts) -> list[PeriodView]:
         )
         for period in facts.periods
     ]
-
-
-# ---------------------------------------------------------------- tiles
-
-
-def _tiles(facts: PageFacts) -> list[Tile]:
-    traffic = facts.traffic
-    return [
-        *([] if traffic is None else [_predictions(facts.report, traffic), _latency(traffic), _errors(traffic)]),
-        _window(facts.report.main),
-        *([] if facts.health.kept == "" else [_monitoring(facts)]),
-    ]
-
-
-def _predictions(report: DriftReport, traffic: Traffic) -> Tile:
-    recent = [window for window in report.windows.values() if window.seconds is not None]
-    note = ", ".join(f"{window.rows:,} in {window.name}" for window in recent)
-    return Tile("Predictions", "", f"{traffic.predictions:,.0f}", note or "rows since the start")
-
-
-def _latency(traffic: Traffic) -> Tile:
-    if math.isnan(traffic.latency_p99):
-        return Tile("Latency p99", "latency", duration(traffic.latency_p99), "nothing measured yet")
-    note = f"p50 {duration(traffic.latency_p50)}, limit {duration(traffic.latency_limit)}"
-    is_bad = traffic.latency_p99 > traffic.latency_limit
-    return Tile("Latency p99", "latency", duration(traffic.latency_p99), note, is_bad)
-
-
-def _errors(traffic: Traffic) -> Tile:
-    tried = traffic.predictions + traffic.failures
-    ratio = traffic.failures / tried if tried else 0.0
-    most = f", most often {traffic.rejected_most}" if traffic.rejected_most else ""
-    note = f"{traffic.failures:,.0f} rows failed; {count(int(traffic.rejected), 'request')} rejected{most}"
-    return Tile("Failed", "", percent(ratio), note, traffic.failures > 0)
-
-
-def _window(window: WindowReport) -> Tile:
-    if window.start is None or window.end is None:
-        note = f"of {window.capacity:,}" if window.slides and window.capacity else "of the table"
-        return Tile("Window", "window", count(window.rows, "row"), note)
-    size = f"of {window.capacity:,} rows" if window.slides and window.capacity else "rows"
-    return Tile("Window", "window", f"{window.rows:,}", f"{size}, over {ago(window.end - window.start)}")
-
-
-def _monitoring(facts: PageFacts) -> Tile:
-    problems = len(facts.health.problems)
-    lost = facts.traffic.dropped if facts.traffic else 0.0
-    note = f"{lost:,.0f} rows dropped" if lost else "no rows dropped"
-    return Tile("Monitoring", "dropped", count(problems, "problem") if problems else "healthy", note, problems > 0)
 
 
 # ---------------------------------------------------------------- below the table

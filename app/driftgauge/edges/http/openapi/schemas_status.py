@@ -12,6 +12,7 @@ from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_attributions import AttributionSummary
+from driftgauge.edges.http.openapi.schemas_efficiency import EfficiencySummary
 from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
 from driftgauge.edges.http.openapi.schemas_multivariate import Multivariate
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
@@ -247,6 +248,9 @@ class DriftStatus(Documented):
     multivariate: Multivariate | None = Field(description="Whole rows; null with `multivariate=off`.")
     attributions: AttributionSummary | None = Field(
         None, description="What features contribute to scores; absent with `attribution_seconds=0`."
+    )
+    efficiency: EfficiencySummary | None = Field(
+        None, description="The last minutes; absent for a model that this server does not serve."
     )
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
