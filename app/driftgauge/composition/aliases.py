@@ -52,7 +52,7 @@ def compose_aliases(
         lambda error: problems.record(NOT_RECORDED, error),
     )
     thread = AliasThread(follower, recorder, clock, lambda error: problems.record(PROBLEM, error))
-    return Aliases(followed, follower, thread, settings.alias_stale_seconds)
+    return Aliases(followed, follower, thread, settings.alias_stale_seconds, clock)
 
 
 def _followed(settings: Settings, own_names: Mapping[str, str]) -> tuple[dict[str, Followed], set[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,8 @@ class Aliases:
     thread: AliasThread
     stale_seconds: float
     """Time without an answer of the registry after which an alert is raised."""
+    clock: Callable[[], float]
+    """Returns seconds since 1970."""
 
     def start(self) -> None:
         """Follow the aliases from here on."""
@@ -81,7 +82,7 @@ class Aliases:
         if (own := self.followed.get(model)) is None:
             return await change()
         moves = self.follower.moves(own)
-        held = await asyncio.to_thread(moves.begin, version, cause, time.time())
+        held = await asyncio.to_thread(moves.begin, version, cause, self.clock())
         try:
             changed = await change()
         except Refused:
