@@ -220,6 +220,8 @@ def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             "https://é/",
         ),
         "https://a/" + "secret" * 1000,
+        "https://" + "a" * 64 + ".example.com/secret",
+        "https://a..example.com/secret",
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_being_repeated(url: str) -> None:

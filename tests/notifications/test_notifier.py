@@ -15,8 +15,8 @@ from driftgauge.common.private_files import FileLock
 from driftgauge.notifications.notifier import Notifier, Terms
 from driftgauge.notifications.planner import Pace
 from driftgauge.notifications.rules import Rules
-from driftgauge.notifications.store import FOLDER
-from driftgauge.settings.notify import FileReceiver, WebhookReceiver
+from driftgauge.notifications.store import FOLDER, NotificationStore
+from driftgauge.settings.notify import AnyReceiver, FileReceiver, MailReceiver, WebhookReceiver
 
 from tests.ledgers import Clock
 from tests.receivers import Answer, Received, Receiver, receiver_of
@@ -30,13 +30,14 @@ SOUND, DAMAGED = "prediction_log_damaged_files 0\n", "prediction_log_damaged_fil
 class Notified:
     """A notifier of one worker, and the errors that it records."""
 
-    def __init__(self, folder: Path | None, clock: Clock, *receivers: FileReceiver | WebhookReceiver) -> None:
+    def __init__(self, folder: Path | None, clock: Clock, *receivers: AnyReceiver) -> None:
         self.errors: list[BaseException] = []
         self.page = SOUND
         self.looks = 0
         self.is_failure_expected = False
         terms = Terms(0.0, 0.0, Pace(0.0, 0.0), "http://127.0.0.1:8000", has_dashboards=False, labels=LABELS)
-        self.notifier = Notifier(receivers, Rules.of(OPTIONS), terms, folder, self.pages, clock, self.record)
+        store, rules = NotificationStore.of(folder), Rules.of(OPTIONS)
+        self.notifier = Notifier(receivers, rules, terms, folder, store, self.pages, clock, self.record)
         self._clock = clock
 
     async def pages(self) -> Iterable[str]:
@@ -143,4 +144,16 @@ def test_a_receiver_that_fails_is_a_problem_until_a_message_arrives(clock: Clock
     own.run_until(lambda: not own.notifier.problems())
     assert own.notifier.totals["hook", "sent"] == 1.0
     assert len({json.loads(request.body)["id"] for request in receiver.requests}) == 1
+    own.notifier.close()
+
+
+def test_a_message_that_fails_for_an_unexpected_reason_is_counted_and_tried_again_later(clock: Clock) -> None:
+    host = "a" * 64  # no name of a host has a part of 64 characters
+    to = ("team@example.org",)
+    own = Notified(None, clock, MailReceiver(name="mail", kind="mail", to=to, smtp_host=host, smtp_tls="none"))
+    own.page = DAMAGED
+    own.is_failure_expected = True
+    own.run_until(lambda: own.notifier.totals["mail", "retried"] == 1)
+    kinds = {type(error).__name__ for error in own.errors if isinstance(error, UnicodeError)}
+    assert own.notifier.problems() == [f"notifications to mail: it failed with {kind}" for kind in kinds]
     own.notifier.close()

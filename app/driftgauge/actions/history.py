@@ -5,9 +5,11 @@ Every method is one transaction. Errors of the database are ActionsError.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -56,6 +58,30 @@ class ActionDatabase(SharedDatabase):
         failed=ActionsError,
         unavailable=ActionsUnavailable,
     )
+
+
+class UnusableDatabase(ActionDatabase):
+    """A history that could not be opened: the server serves, and every use of the history says why."""
+
+    def __init__(self, why: str) -> None:
+        self._why: Final = why
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Raise ActionsError."""
+        raise ActionsError(self._why)
+        yield
+
+    def run(self, statement: str, *values: Any) -> int | None:
+        """Raise ActionsError."""
+        raise ActionsError(self._why)
+
+    def read(self, statement: str, *values: Any) -> list[Any]:
+        """Raise ActionsError."""
+        raise ActionsError(self._why)
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True)

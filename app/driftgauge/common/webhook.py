@@ -93,6 +93,7 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")  # a part of the name of over 63 characters is an error
     except ValueError:
         usable = False
     if not usable or len(url) > LONGEST_URL or not url.isascii() or re.search(r"[\x00-\x20\x7f]", url):

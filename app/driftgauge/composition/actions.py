@@ -12,7 +12,7 @@ from driftgauge.actions.executors.command import CommandExecutor
 from driftgauge.actions.executors.confirmation import StatusConfirmer
 from driftgauge.actions.executors.switch import SwitchExecutor
 from driftgauge.actions.executors.url import UrlExecutor
-from driftgauge.actions.history import FOLDER, History
+from driftgauge.actions.history import FOLDER, History, UnusableDatabase
 from driftgauge.actions.runner import Runner, Tools
 from driftgauge.common.private_files import FileLock
 from driftgauge.edges.http.action_service import ActionService
@@ -20,10 +20,11 @@ from driftgauge.edges.http.action_status import AlertedModels
 from driftgauge.edges.http.action_versions import ReleaseVersions
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.releases import Releases
-from driftgauge.errors import SettingsError
+from driftgauge.errors import ActionsError, SettingsError
 from driftgauge.settings.options import Settings
 
 PROBLEM = "actions"
+UNUSABLE = "actions_history"
 LOCK = "runner.lock"
 
 
@@ -32,14 +33,19 @@ def compose_actions(
 ) -> ActionService | None:
     """Assemble the actions of a server; None without any in the settings.
 
-    SettingsError without a state folder: a restart would forget what was done. ActionsError if it cannot be used.
+    SettingsError without a state folder: a restart would forget what was done. Where the history cannot be used, the
+    server serves without actions, because its predictions do not depend on them.
     """
     folder = history_folder(settings)
     if folder is None:
         return None
     actions = [Action(own) for own in settings.actions]
-    history = History.open(folder, settings.actions_history_rows)
     problems = context.monitoring.service.problems
+    try:
+        history = History.open(folder, settings.actions_history_rows)
+    except ActionsError as error:
+        problems.record_lasting(UNUSABLE, f"{error}. No action runs until the server is started again")
+        history = History(UnusableDatabase(str(error)), settings.actions_history_rows)
 
     def report(error: Exception) -> None:
         problems.record(PROBLEM, error)

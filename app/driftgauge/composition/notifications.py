@@ -13,13 +13,17 @@ from driftgauge.notifications.notifier import Notifier, Terms
 from driftgauge.notifications.options import options_of
 from driftgauge.notifications.planner import Pace
 from driftgauge.notifications.rules import Rules
+from driftgauge.notifications.store import NotificationError, NotificationStore
 from driftgauge.settings.options import Settings
 
 PROBLEM: Final = "notifications"
 
 
 def compose_notifications(settings: Settings, monitoring: Monitoring, clock: Callable[[], float]) -> Notifier:
-    """Return what notifies the receivers of the settings. SettingsError or NotificationError."""
+    """Return what notifies the receivers of the settings. SettingsError for options that rules cannot have.
+
+    Where the database cannot be used, messages are kept in memory: predictions do not depend on them.
+    """
     problems = Problems(clock)
 
     async def pages() -> Iterable[str]:
@@ -40,6 +44,12 @@ def compose_notifications(settings: Settings, monitoring: Monitoring, clock: Cal
         has_dashboards=settings.grafana_url is not None,
         labels={"job": options.job, "instance": urlsplit(options.base_url).netloc},
     )
-    notifier = Notifier(settings.notify, Rules.of(options), terms, settings.state_folder, pages, clock, record)
+    folder = settings.state_folder
+    try:
+        store = NotificationStore.of(folder)
+    except NotificationError as error:
+        monitoring.service.problems.record_lasting(PROBLEM, f"{error}. Until then a restart sends alerts again")
+        store = NotificationStore.in_memory()
+    notifier = Notifier(settings.notify, Rules.of(options), terms, folder, store, pages, clock, record)
     monitoring.notified = notifier
     return notifier

@@ -60,11 +60,12 @@ class Notifier:
         rules: Rules,
         terms: Terms,
         state_folder: Path | None,
+        store: NotificationStore,
         pages: Pages,
         clock: Callable[[], float],
         record: Record,
     ) -> None:
-        """Open the database in the folder of the state; NotificationError if it cannot be used.
+        """Take the receivers, the rules, and the folder of the state, in which workers agree on who sends.
 
         `pages` gives a page of metrics in pieces, `record` takes an error, and None where there is none.
         """
@@ -73,7 +74,7 @@ class Notifier:
         self._pages = pages
         self._clock = clock
         self._record = record
-        self._store = NotificationStore.of(state_folder)
+        self._store = store
         self._lock = None if state_folder is None else FileLock(state_folder / FOLDER / "lock")
         self._judge = Judge(rules, Samples(rules.wanted, terms.labels))
         self._is_sender = False
@@ -192,15 +193,22 @@ class Notifier:
             try:
                 deliver(self._receivers[waiting.receiver], waiting.body, self._clock())
             except NotDelivered as error:
-                wait = BACK_OFF.wait(waiting.attempts + 1, random.random(), error.retry_after)  # noqa: S311
-                at = self._clock()
-                next_at = at + wait if error.retryable and wait is not None else None
-                self._store.failed(waiting, str(error), at, next_at=next_at)
-                self._record(NotDelivered(f"{waiting.receiver}: {error}", retryable=error.retryable))
+                self._not_sent(waiting, error)
+            except Exception as error:  # its text may hold anything: the log has it
+                self._record(error)
+                self._not_sent(waiting, NotDelivered(f"it failed with {type(error).__name__}", retryable=True))
             else:
                 self._store.arrived(waiting, self._clock())
         except Exception as error:
             self._record(error)
+
+    def _not_sent(self, waiting: Waiting, error: NotDelivered) -> None:
+        """Note when a message is tried again, or that it is given up."""
+        wait = BACK_OFF.wait(waiting.attempts + 1, random.random(), error.retry_after)  # noqa: S311
+        at = self._clock()
+        next_at = at + wait if error.retryable and wait is not None else None
+        self._store.failed(waiting, str(error), at, next_at=next_at)
+        self._record(NotDelivered(f"{waiting.receiver}: {error}", retryable=error.retryable))
 
     def close(self) -> None:
         """Wait a little for an evaluation and for messages that are being sent, and leave the place to another worker.

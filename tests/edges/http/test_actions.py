@@ -226,6 +226,19 @@ def test_alertmanager_is_asked_to_send_again_where_nothing_can_be_stored(binary:
         assert post(own).status_code == 200
 
 
+def test_a_damaged_history_costs_no_prediction(binary: Example, tmp_path: Path) -> None:
+    (tmp_path / "@actions").mkdir(mode=0o700)
+    (tmp_path / "@actions" / "actions.db").write_bytes(b"no database" * 1_000)
+    executor = Recorded()
+    with acting(binary, tmp_path, RETRAIN | {"dry_run": False}, executor=executor) as own:
+        assert own.predict({"features": binary.rows(1)[0]}).status_code == 200
+        assert post(own).status_code == 503  # Alertmanager sends again after the repair
+        assert own.client.get("/actions").status_code == 503
+        assert own.client.get("/metrics").status_code == 200
+        assert any("No action runs until" in problem for problem in own.problems(1))
+    assert executor.runs == []
+
+
 def test_actions_need_a_state_folder(binary: Example) -> None:
     with pytest.raises(SettingsError, match="actions need a state folder"):
         create_app(quiet(actions=[RETRAIN]), bundle=binary.bundle)
