@@ -224,6 +224,19 @@ def test_the_ndcg_of_attributions_is_shown_beside_its_limit(tmp_path: Path) -> N
     find(given, [(ndcg, "{}", 0.75), (limit, "{}", 0.875)], tmp_path)
 
 
+def test_the_share_of_a_feature_in_scores_is_shown_beside_that_of_the_reference(tmp_path: Path) -> None:
+    given: Given = {
+        "model_feature_attribution_share": [
+            ({"feature_name": "prediction"}, 0.5),
+            ({"feature_name": "prediction", "instance": "app-2:8000"}, 0.25),
+            ({"feature_name": "hour"}, 1),
+        ],
+        "model_feature_attribution_reference_share": [({"feature_name": "prediction"}, 0.125)],
+    }
+    live, reference = asked("feature-drift", "Share of contributions")
+    find(given, [(live, "{}", 0.375), (reference, "{}", 0.125)], tmp_path)
+
+
 def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reason(tmp_path: Path) -> None:
     given: Given = {
         "model_shadow_rows_total": [({"outcome": "agreed"}, "0+60x10"), ({"outcome": "differed"}, "0+30x10")],
@@ -348,9 +361,13 @@ def test_costs_are_those_of_the_job(panel: str, record: str, labels: dict[str, s
 def test_throughput_and_failures_are_those_of_all_replicas(tmp_path: Path) -> None:
     given: Given = {
         "model:model_predictions:rate5m": [({"instance": ""}, 64)],
+        "model:model_prediction_requests:rate5m": [({"instance": ""}, 8)],
         "model:model_prediction_failures:ratio_rate5m": [({"instance": ""}, 0.25)],
         "model:model_predictions_overloaded:ratio_rate5m": [({"instance": ""}, 0.5)],
     }
-    (rows,), (failed, full) = asked("overview", "Throughput"), asked("overview", "Failed rows and rejected requests")
-    whole = 'model:model_predictions:rate5m{job="driftgauge", model_name="delay", model_version="1"}'
-    find(given, [(rows, whole, 64), (failed, "{}", 0.25), (full, "{}", 0.5)], tmp_path)
+    rows, requests = asked("overview", "Throughput")
+    failed, full = asked("overview", "Failed rows and rejected requests")
+    of_model = '{job="driftgauge", model_name="delay", model_version="1"}'
+    rates = [(rows, f"model:model_predictions:rate5m{of_model}", 64)]
+    rates.append((requests, f"model:model_prediction_requests:rate5m{of_model}", 8))
+    find(given, [*rates, (failed, "{}", 0.25), (full, "{}", 0.5)], tmp_path)

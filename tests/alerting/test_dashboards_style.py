@@ -29,13 +29,14 @@ def test_all_dashboards_begin_with_the_same_variables() -> None:
         assert set(names) - set(SHARED) <= {"feature_name", "window"}
 
 
-def test_all_dashboards_link_to_the_others_the_verdict_and_the_runbooks() -> None:
+def test_all_dashboards_link_to_the_others_verdict_diagnosis_and_runbooks() -> None:
     for uid, board in BOARDS.items():
         titles = [link["title"] for link in board["links"]]
-        assert len(titles) == len(BOARDS) + 1, uid
-        assert titles[-2:] == ["Verdict", "Runbooks"]
-        assert all(link["includeVars"] and link["keepTime"] for link in board["links"][:-2])
-        assert "model=${model_name:percentencode}" in board["links"][-2]["url"]
+        assert len(titles) == len(BOARDS) + 2, uid
+        assert titles[-3:] == ["Verdict", "Diagnosis", "Runbooks"]
+        assert all(link["includeVars"] and link["keepTime"] for link in board["links"][:-3])
+        for path, link in zip(("/drift/status", "/diagnosis"), board["links"][-3:-1], strict=True):
+            assert f"{path}?model=${{model_name:percentencode}}" in link["url"]
 
 
 def test_all_dashboards_refresh_and_show_hours() -> None:

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
 from . import feature, ground_truth, overview, replicas
-from .panels import FEATURE, GROUND_TRUTH, OVERVIEW, REPLICAS, STATUS_URL, AnyPanel
+from .panels import DIAGNOSIS_URL, FEATURE, GROUND_TRUTH, OVERVIEW, REPLICAS, STATUS_URL, AnyPanel
 from .queries import MODEL_IS, SERVER_IS, SOURCE
 
 NOTE: Final = "Written by monitoring/grafana/dashboards.py from source/; change that, then run it."
@@ -138,7 +138,7 @@ def _all(variable: build.QueryVariable) -> build.QueryVariable:
 
 
 def _links(uid: str, verdict: str) -> list[build.DashboardLink]:
-    """Return the links to the other dashboards, to the verdict at the server, and to the runbooks."""
+    """Return the links to the other dashboards, to verdict and diagnosis at the server, and to the runbooks."""
     others = [
         _link(title, f"/d/{other}", title, "dashboard").include_vars(True).keep_time(True)
         for other, title in TITLES.items()
@@ -146,7 +146,8 @@ def _links(uid: str, verdict: str) -> list[build.DashboardLink]:
     ]
     status = _link("Verdict", verdict, "GET /drift/status of the server", "info").target_blank(True)
     books = _link("Runbooks", "${runbooks:raw}", "What to do on an alert", "doc").target_blank(True)
-    return [*others, status, books]
+    found = _link("Diagnosis", DIAGNOSIS_URL, "GET /diagnosis of the server", "question").target_blank(True)
+    return [*others, status, found, books]
 
 
 def _link(title: str, url: str, tooltip: str, icon: str) -> build.DashboardLink:

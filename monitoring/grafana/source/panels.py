@@ -206,6 +206,8 @@ def link(title: str, url: str, new_tab: bool = False) -> list[object]:
 
 STATUS_URL: Final = "${server:raw}/drift/status?model=${model_name:percentencode}"
 """The verdict on the chosen model."""
+DIAGNOSIS_URL: Final = "${server:raw}/diagnosis?model=${model_name:percentencode}"
+"""What is wrong with the chosen model, and its likely causes."""
 VARIABLES_ON: Final = "&".join(
     f"${{{name}:queryparam}}" for name in ("datasource", "job", "model_name", "model_version", "instance")
 )

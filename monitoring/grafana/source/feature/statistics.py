@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..panels import NUMBER, ROWS, AnyPanel, Text, lines
+from ..panels import NUMBER, RATIO, ROWS, AnyPanel, Text, lines
 from ..queries import CHOSEN, COLUMN_IS, MODEL_IS, Query, limits
 
 CATEGORICAL: Final = "a categorical column has none"
@@ -47,6 +47,7 @@ def other_statistics() -> list[AnyPanel]:
                  "that lasts; /drift/status names the pair that changed most.", NUMBER),
             Query(f"max(model_feature_correlation_change_z{{{COLUMN_IS}}})", "largest change"), empty=CATEGORICAL,
         ),
+        _attribution(),
         lines(
             Text("Rows behind these statistics", "Rows of each window, and rows with a number in this column, on the "
                  "server with the fewest. Bad: few (a distance of 100 rows is mostly chance), or far fewer numbers "
@@ -55,6 +56,19 @@ def other_statistics() -> list[AnyPanel]:
             _of_window("min", "model_feature_value_rows", "{{window}} with a number"), width=24, log=True, many=True,
         ),
     ]  # fmt: skip
+
+
+def _attribution() -> AnyPanel:
+    def share(of: str, legend: str) -> Query:
+        return Query(f"avg(model_feature_attribution_{of}{{{COLUMN_IS}}})", legend)
+
+    return lines(
+        Text("Share of contributions", "How much of what all features contribute to the scores comes from this one, of "
+             "live rows and of the reference, averaged over the servers. Bad: it moves far from the reference's and "
+             "stays there, so that the scores rest on other features.", RATIO),
+        share("share", "live rows"), share("reference_share", "reference"), width=24,
+        empty="attributions are not compared (DRIFTGAUGE_ATTRIBUTION_SECONDS), or this column is no feature",
+    )  # fmt: skip
 
 
 def _references() -> AnyPanel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..panels import RATIO, ROWS_RATE, SECONDS, AnyPanel, Text, lines
+from ..panels import RATIO, SECONDS, AnyPanel, Text, lines
 from ..queries import MODEL_IS, REPLICAS_ARE, SERVER_IS, SERVES_IT, Query, limits
 from .server import process
 
@@ -19,9 +19,10 @@ def efficiency() -> list[AnyPanel]:
 def _traffic() -> list[AnyPanel]:
     return [
         lines(
-            Text("Throughput", "Rows answered each second by all replicas of the model, over 5 minutes. Bad: a "
-                 "sudden fall.", ROWS_RATE),
-            Query(f"model:model_predictions:rate5m{{{REPLICAS_ARE}}}", "version {{model_version}}"),
+            Text("Throughput", "Rows and requests answered each second by all replicas of the model, over 5 minutes. "
+                 "Bad: a sudden fall.", "cps"),
+            Query(f"model:model_predictions:rate5m{{{REPLICAS_ARE}}}", "rows, version {{model_version}}"),
+            Query(f"model:model_prediction_requests:rate5m{{{REPLICAS_ARE}}}", "requests, version {{model_version}}"),
         ),
         lines(
             Text("Failed rows and rejected requests", "Share of accepted rows on which the model failed, and of "
