@@ -149,10 +149,13 @@ def test_the_operator_tells_the_server_that_acts_on_alerts() -> None:
     acting = replace(FULL, actions_url="http://app:8000", actions_token_file="tokens/actions")  # noqa: S106  a key
     content = resource("AlertmanagerConfig", acting)
     assert complaints("AlertmanagerConfig", content) == []
-    assert {"receiver": "actions", "continue": True} in content["spec"]["route"]["routes"]
+    (route,) = [own for own in content["spec"]["route"]["routes"] if own["receiver"] == "actions"]
+    assert route["continue"] is True
+    assert route["groupBy"][-1] == "alertname"
     (receiver,) = [own for own in content["spec"]["receivers"] if own["name"] == "actions"]
     (hook,) = receiver["webhookConfigs"]
     assert hook["httpConfig"]["authorization"]["credentials"] == {"name": "tokens", "key": "actions"}
+    assert hook["maxAlerts"] == 500
 
 
 @needs_servers

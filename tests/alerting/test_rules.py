@@ -20,6 +20,7 @@ from driftgauge.alerting.options import PRESETS, MonitoringOptions
 from driftgauge.alerting.render import render, write
 from driftgauge.alerting.rules import PREDICT
 from driftgauge.cli import main as cli
+from driftgauge.edges.formats.alertmanager import MOST_ALERTS
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.edges.http.routes import ROUTES, measured
 from driftgauge.errors import MonitoringError
@@ -259,6 +260,9 @@ def test_alerts_also_go_to_the_server_that_acts_on_them(tmp_path: Path) -> None:
     (hook,) = receivers["actions"]["webhook_configs"]
     assert hook["url"] == "http://app:8000/actions/alertmanager"
     assert hook["http_config"]["authorization"] == {"type": "Bearer", "credentials_file": str(token)}
+    assert hook["max_alerts"] <= MOST_ALERTS  # a request with more would be refused, and not sent again
+    (route,) = [own for own in config["route"]["routes"] if own["receiver"] == "actions"]
+    assert "alertname" in route["group_by"]  # alerts of other names are not among those that are left out
     for severity, others in (("critical", "team"), ("warning", "team"), ("info", "none")):
         said = run("amtool", "config", "routes", "test", "--config.file", file, f"severity={severity}")
         assert said.strip() == f"actions,{others}"

@@ -187,6 +187,7 @@ def _webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "url": webhook["url"],
         "sendResolved": webhook["send_resolved"],
+        **({"maxAlerts": webhook["max_alerts"]} if "max_alerts" in webhook else {}),
         **({"httpConfig": {"authorization": _bearer(token)}} if token else {}),
     }
 

@@ -15,6 +15,8 @@ NONE: Final = "none"
 ACTIONS: Final = "actions"
 """The receiver that tells the server, whose settings say which alerts lead to actions."""
 ACTIONS_PATH: Final = "/actions/alertmanager"
+MOST_ALERTS: Final = 500
+"""Alerts of one request to the server, which refuses more than 1,000, or 2 MiB: all of them would be lost."""
 
 
 def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
@@ -40,12 +42,17 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
         "repeat_interval": "24h",
         "routes": [
             {"matchers": ['alertname="Watchdog"'], "receiver": NONE},
-            *([{"receiver": ACTIONS, "continue": True}] if options.actions_url else []),
+            *([_to_actions(options)] if options.actions_url else []),
             {"matchers": ['severity="critical"'], "receiver": receiver, "repeat_interval": options.repeat_interval},
             {"matchers": ['severity="warning"'], "receiver": receiver},
             {"matchers": ['severity="info"'], "receiver": NONE},
         ],
     }
+
+
+def _to_actions(options: MonitoringOptions) -> dict[str, Any]:
+    """Return the route to the server; with groups by name, many alerts of one name leave out none of another."""
+    return {"receiver": ACTIONS, "continue": True, "group_by": [*options.by, *MODEL, "alertname"]}
 
 
 def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
@@ -89,7 +96,8 @@ def _actions(options: MonitoringOptions) -> list[dict[str, Any]]:
     if options.actions_url is None:
         return []
     address = options.actions_url.rstrip("/") + ACTIONS_PATH
-    return [{"name": ACTIONS, "webhook_configs": [_webhook(address, options.actions_token_file)]}]
+    webhook = {**_webhook(address, options.actions_token_file), "max_alerts": MOST_ALERTS}
+    return [{"name": ACTIONS, "webhook_configs": [webhook]}]
 
 
 def _webhook(url: str, token: str | None) -> dict[str, Any]:
