@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from driftgauge.drift.diagnosis.causes import Cause
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis, diagnose
 from driftgauge.drift.reference.columns import Categories
+from driftgauge.drift.verdict.rule import Status
 
 from tests.drift.diagnosis.made import CITIES, START, facts_of, made_baseline, table
 
@@ -40,6 +42,7 @@ def test_a_change_of_unit_is_told_with_its_factor_and_share(share: float) -> Non
     found = first_cause(lambda rows: rows | {"weight": rows["weight"] * 1_000.0}, share)
     assert (found.kind, found.columns) == ("unit_change", ("weight",))
     assert found.evidence["factor"] == 1_000.0
+    assert "Growth" not in found.why
     assert found.evidence["share"] == pytest.approx(share, abs=0.07)
 
 
@@ -47,6 +50,7 @@ def test_a_unit_of_about_the_same_size_is_told_too() -> None:
     found = first_cause(lambda rows: rows | {"distance": rows["distance"] * 1.609344})
     assert (found.kind, found.columns) == ("unit_change", ("distance",))
     assert "miles to kilometres" in found.why
+    assert found.why.endswith("Growth by about this factor looks the same.")
 
 
 def test_the_first_cause_says_since_when() -> None:
@@ -70,6 +74,19 @@ def test_a_stuck_sensor_is_told_with_its_value(share: float) -> None:
 @pytest.mark.parametrize("share", [0.4, 1.0])
 def test_swapped_columns_are_told_together(share: float) -> None:
     found = first_cause(lambda rows: rows | {"temp": rows["weight"], "weight": rows["temp"]}, share)
+    assert (found.kind, set(found.columns)) == ("swapped_columns", {"temp", "weight"})
+
+
+def test_of_two_swapped_columns_only_one_needs_a_significant_change() -> None:
+    rows = table(1_500, 3)
+    facts = facts_of(made_baseline(), table(QUIET_ROWS, 2), rows | {"temp": rows["weight"], "weight": rows["temp"]})
+    verdicts = list(facts.report.verdicts)
+    i = facts.baseline.names.index("weight")
+    assert verdicts[i].finding is not None
+    quieter = replace(verdicts[i].finding, significant=False)
+    verdicts[i] = replace(verdicts[i], finding=quieter, severity=None, status=Status.NORMAL)
+    found = diagnose(replace(facts, report=replace(facts.report, verdicts=tuple(verdicts)))).first
+    assert found is not None
     assert (found.kind, set(found.columns)) == ("swapped_columns", {"temp", "weight"})
 
 

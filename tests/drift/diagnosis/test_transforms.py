@@ -80,3 +80,9 @@ def test_only_columns_of_hours_are_turned() -> None:
     assert is_of_hours(quantiles(hours(1)))
     for values in (np.array([]), np.arange(30.0), np.arange(7.0), np.arange(24.0) - 1.0, np.linspace(0.0, 1.0, 50)):
         assert not is_of_hours(values)
+
+
+@pytest.mark.parametrize("factor", [1.72, 2.35, 0.43])
+def test_growth_by_a_factor_near_that_of_a_unit_is_no_change_of_unit(factor: float) -> None:
+    first, second = (np.random.default_rng(seed).lognormal(3.0, 0.5, 4_000) for seed in (1, 2))
+    assert best_units(LiveValues(factor * second, quantiles(first))) == []

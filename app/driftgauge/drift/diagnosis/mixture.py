@@ -31,6 +31,10 @@ LEAST_EXPLAINED: Final = 0.7
 """Part of the distance from the reference that a change has to explain."""
 WHOLE: Final = 0.9
 """Share from which all rows count as changed."""
+CLEARLY: Final = 0.3
+"""Difference of two distances that is clear, in parts of the distance that chance leaves."""
+_LEAST_CLEARLY: Final = 0.01
+_CLOSE: Final = (0.98, 0.99, 1.0, 1.01, 1.02)
 _ROUNDING: Final = 1e-9
 
 
@@ -107,16 +111,36 @@ class LiveValues:
         return self.fit(change(self._sorted_reference))
 
     @cached_property
+    def _levels(self) -> tuple[FloatArray, FloatArray]:
+        """Live quantiles, and the reference's."""
+        levels = np.linspace(0.05, 0.95, 19)
+        return np.quantile(self.live, levels), np.quantile(self._sorted_reference, levels)
+
+    @cached_property
+    def _factors(self) -> tuple[float, ...]:
+        """The factors by which all values may have grown."""
+        now, was = self._levels
+        size = float(was @ was)
+        factors = [float(now @ was) / size] if size > 0.0 else []
+        return (*factors, float(now[9] / was[9])) if was[9] != 0.0 else tuple(factors)
+
+    @cached_property
     def has_plainly_moved(self) -> bool:
         """Whether all values grew by one factor, or by one summand: what happens without any fault."""
-        levels = np.linspace(0.05, 0.95, 19)
-        now, was = np.quantile(self.live, levels), np.quantile(self._sorted_reference, levels)
-        shift, size = float(np.mean(now - was)), float(was @ was)
-        factors = [float(now @ was) / size] if size > 0.0 else []
-        if was[9] != 0.0:
-            factors.append(float(now[9] / was[9]))
-        plain = [self._sorted_reference + shift, *(factor * self._sorted_reference for factor in factors)]
+        now, was = self._levels
+        shift = float(np.mean(now - was))
+        plain = [self._sorted_reference + shift, *(factor * self._sorted_reference for factor in self._factors)]
         return any(fit.is_good and fit.share >= WHOLE for fit in map(self.fit, plain))
+
+    @cached_property
+    def _least_misfit_of_growth(self) -> float:
+        """The distance from the reference after growth by the factor that fits best."""
+        near = [factor * close for factor in self._factors for close in _CLOSE]
+        return min((self.fit(factor * self._sorted_reference).misfit for factor in near), default=math.inf)
+
+    def grew_otherwise(self, fit: Fit) -> bool:
+        """Return whether growth of all values by another factor explains them clearly better than a fit of all."""
+        return fit.share >= WHOLE and fit.misfit > self._least_misfit_of_growth + CLEARLY * fit.chance + _LEAST_CLEARLY
 
     def takes(self, fit: Fit) -> bool:
         """Return whether a fit tells a fault: of a part of the rows only if a plain growth of all does not fit too."""

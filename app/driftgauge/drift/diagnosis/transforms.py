@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.diagnosis.mixture import Fit, LiveValues
+from driftgauge.drift.diagnosis.mixture import WHOLE, Fit, LiveValues
 
 Change = Callable[[FloatArray], FloatArray]
+MOST_GROWTH: Final = 8.0
+"""Factor above which a change of all values is hardly growth."""
 HOURS: Final = 24
 LEAST_HOURS: Final = 12
 """Different hours in the reference from which a column counts as one of hours."""
@@ -109,8 +111,14 @@ def scalings(reference: FloatArray, mean: float, std: float, least: float, most:
 
 def best_units(live: LiveValues) -> list[tuple[Unit, Fit]]:
     """Return the changes of unit that explain the values up to chance, the best first."""
-    found = [(unit, fit) for unit in UNITS if live.takes(fit := live.fit_of(unit))]
+    good = [(unit, fit) for unit in UNITS if live.takes(fit := live.fit_of(unit))]
+    found = [(unit, fit) for unit, fit in good if not live.grew_otherwise(fit)]
     return sorted(found, key=lambda own: own[1].misfit)
+
+
+def is_growth(unit: Unit, fit: Fit) -> bool:
+    """Return whether all values became larger or smaller by a factor that they can also grow by."""
+    return not unit.offset and fit.share >= WHOLE and 1.0 / MOST_GROWTH <= unit.factor <= MOST_GROWTH
 
 
 def best_scaling(live: LiveValues, mean: float, std: float, least: float, most: float) -> tuple[Scaling, Fit] | None:
