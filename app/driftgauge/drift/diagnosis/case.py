@@ -82,6 +82,11 @@ class Case:
         return tuple(sorted(ranked[:MOST_COMPARED]))
 
     @cached_property
+    def large_features(self) -> tuple[int, ...]:
+        """The features whose change is large, significant or not."""
+        return tuple(i for i in self.features if self.facts.report.effects[i] >= 1.0)
+
+    @cached_property
     def moved_outputs(self) -> tuple[int, ...]:
         """The answers among them."""
         return tuple(i for i in self.moved if i in self.outputs)

@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, UNSEEN
-from driftgauge.drift.diagnosis.case import FEWEST_ROWS, Case
+from driftgauge.drift.diagnosis.case import FEWEST_ROWS, MOST_COMPARED, Case
 from driftgauge.drift.diagnosis.causes import CauseKind
 from driftgauge.drift.diagnosis.found import Found
 from driftgauge.drift.diagnosis.generic import cause
 from driftgauge.drift.diagnosis.mixture import Fit, LiveValues
-from driftgauge.drift.diagnosis.transforms import best_hours, best_scaling, best_units
+from driftgauge.drift.diagnosis.transforms import best_hours, best_scaling, best_units, is_growth
 from driftgauge.drift.statistics.psi import psi
 
 LEAST_MISSING: Final = 0.01
@@ -160,7 +160,11 @@ def changed_values(case: Case, i: int) -> Iterator[Found]:
         unit, fit = units[0]
         alike = [own.words for own, other in units if other.misfit <= fit.misfit + fit.chance / 2.0][:3]
         offset = f" and {unit.offset:+.4g}" if unit.offset else ""
-        why = f"{name}: {_part(fit)} are the reference's times {unit.factor:.4g}{offset}, such as {' or '.join(alike)}."
+        grew = " Growth by about this factor looks the same." if is_growth(unit, fit) else ""
+        why = (
+            f"{name}: {_part(fit)} are the reference's times {unit.factor:.4g}{offset}, such as "
+            f"{' or '.join(alike)}.{grew}"
+        )
         evidence: dict[str, float | str] = {"factor": unit.factor, "offset": unit.offset, "units": "; ".join(alike)}
         yield _found(case, "unit_change", i, why, fit, evidence)
     scaling = best_scaling(live, column.mean, column.std, column.min, column.max)
@@ -195,9 +199,12 @@ def _part(fit: Fit) -> str:
 
 
 def swapped(case: Case) -> Iterator[Found]:
-    """Yield the pairs of features that have each other's values."""
-    live = {i: own for i in case.compared if (own := live_values(case, i)) is not None}
+    """Yield the pairs of features that have each other's values; the change of one of them may not be significant."""
+    large = [i for i in case.large_features if i not in case.compared][: MOST_COMPARED - len(case.compared)]
+    live = {i: own for i in sorted((*case.compared, *large)) if (own := live_values(case, i)) is not None}
     for i, j in combinations(live, 2):
+        if i not in case.compared and j not in case.compared:
+            continue
         fits = (live[i].fit(live[j].reference), live[j].fit(live[i].reference))
         if all(fit.is_good for fit in fits):
             share = min(fit.share for fit in fits)
