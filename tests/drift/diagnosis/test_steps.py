@@ -3,10 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from driftgauge.drift.diagnosis.case import Case
 from driftgauge.drift.diagnosis.causes import CauseKind
 from driftgauge.drift.diagnosis.diagnosis import diagnose
 from driftgauge.drift.diagnosis.facts import SystemFacts
-from driftgauge.drift.diagnosis.steps import slowness, system
+from driftgauge.drift.diagnosis.steps import slowness, steps_of, system
 
 from tests.drift.diagnosis.made import facts_of, made_baseline, table
 
@@ -56,6 +57,29 @@ def test_few_requests_are_not_slow() -> None:
     assert not slowness(replace(USUAL, latency_p95_seconds=1.0, requests=5)) >= 1.0
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        replace(USUAL, latency_p95_seconds=0.0008, past_latency_p95_seconds=0.0004),
+        replace(USUAL, latency_p99_seconds=0.3, requests=100),
+    ],
+    ids=["too short to notice", "one slow request of a hundred"],
+)
+def test_a_rise_that_says_nothing_is_not_slow(facts: SystemFacts) -> None:
+    assert slowness(facts) < 1.0
+    assert system(facts).status == "fine"
+
+
+def test_names_of_columns_stay_as_they_are() -> None:
+    rows = table(1_500, 3)
+    facts = facts_of(made_baseline(), table(1_500, 2), rows | {"temp": rows["temp"] + 20.0})
+    drift, prediction = steps_of(Case(facts))[1:3]
+    assert drift.finding.startswith("Drift in temp. temp: ")
+    assert (drift.looked_at[0], prediction.looked_at[0]) == ("5 features", "1 answer of the model")
+    young = steps_of(Case(facts_of(made_baseline(), table(20, 2))))[1]
+    assert young.finding.startswith("distance: not enough data")
+
+
 def test_a_latency_without_a_past_is_compared_with_its_threshold_alone() -> None:
-    facts = SystemFacts(latency_p99_seconds=0.3, latency_threshold_seconds=0.1, requests=100)
+    facts = SystemFacts(latency_p99_seconds=0.3, latency_threshold_seconds=0.1, requests=500)
     assert slowness(facts) == pytest.approx(3.0)

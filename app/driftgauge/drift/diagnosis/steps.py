@@ -17,7 +17,12 @@ StepName = Literal["data_quality", "drift", "prediction", "ground_truth", "syste
 SLOWER: Final = 1.5
 """A latency of so many times the usual one is wrong."""
 FEWEST_REQUESTS: Final = 20
-"""Requests that a latency or a ratio of errors needs."""
+"""Requests that a ratio of errors needs."""
+ENOUGH_FOR_P95: Final = 100
+ENOUGH_FOR_P99: Final = 500
+"""Requests that a percentile of latency needs: five above it."""
+LEAST_SLOW_SECONDS: Final = 0.005
+"""Latency below which a rise is not wrong: a caller does not notice it, and there is no alert."""
 LONG_SILENCE: Final = 20.0
 """Usual distances of rows after which their absence is wrong."""
 QUEUE_FULL: Final = 0.9
@@ -98,14 +103,22 @@ def ground_truth(case: Case) -> Step:
 
 
 def slowness(facts: SystemFacts) -> float:
-    """Return how many times slower than allowed answers are: at least 1 is too slow; NaN where it is not known."""
-    limited = (
-        (facts.latency_p95_seconds, SLOWER * facts.past_latency_p95_seconds),
-        (facts.latency_p99_seconds, SLOWER * facts.past_latency_p99_seconds),
-        (facts.latency_p99_seconds, facts.latency_threshold_seconds),
-    )
+    """Return how many times slower than allowed answers are: at least 1 is too slow; NaN where it is not known.
+
+    A percentile needs enough requests above it, and one that is short for callers has not risen.
+    """
+    threshold = facts.latency_threshold_seconds
+    limited = [
+        (own, most)
+        for own, past, enough in (
+            (facts.latency_p95_seconds, facts.past_latency_p95_seconds, ENOUGH_FOR_P95),
+            (facts.latency_p99_seconds, facts.past_latency_p99_seconds, ENOUGH_FOR_P99),
+        )
+        if facts.requests >= enough
+        for most in (max(LEAST_SLOW_SECONDS, SLOWER * past) if past > 0.0 else math.nan, threshold)
+    ]
     known = [own / most for own, most in limited if math.isfinite(own) and most > 0.0]
-    return max(known) if known and facts.requests >= FEWEST_REQUESTS else math.nan
+    return max(known) if known else math.nan
 
 
 def fails(facts: SystemFacts) -> bool:
