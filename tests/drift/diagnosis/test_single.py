@@ -82,8 +82,9 @@ def test_of_two_swapped_columns_only_one_needs_a_significant_change() -> None:
     facts = facts_of(made_baseline(), table(QUIET_ROWS, 2), rows | {"temp": rows["weight"], "weight": rows["temp"]})
     verdicts = list(facts.report.verdicts)
     i = facts.baseline.names.index("weight")
-    assert verdicts[i].finding is not None
-    quieter = replace(verdicts[i].finding, significant=False)
+    finding = verdicts[i].finding
+    assert finding is not None
+    quieter = replace(finding, significant=False)
     verdicts[i] = replace(verdicts[i], finding=quieter, severity=None, status=Status.NORMAL)
     found = diagnose(replace(facts, report=replace(facts.report, verdicts=tuple(verdicts)))).first
     assert found is not None
