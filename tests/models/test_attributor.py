@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from driftgauge import create_bundle, load_bundle
 from driftgauge.drift.bins import FloatArray
-from driftgauge.models.attributor import Attributor
-from driftgauge.models.predictor import Predictor, batch_of
+from driftgauge.models.attributor import Attributor, live_measure
+from driftgauge.models.predictor import Batch, Predictor, batch_of
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer
@@ -20,6 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.models.formats.cases import MAKERS, Case
 
@@ -154,3 +155,23 @@ def test_a_model_of_free_text_has_no_attributions(tmp_path: Path) -> None:
     model.fit(table[["note"]], table["y"])
     create_bundle(model, table, "y", name="m", version="1", out=tmp_path / "b")
     assert load_bundle(tmp_path / "b").attributions is None
+
+
+def test_live_rows_are_explained_in_one_thread_and_predictions_keep_theirs(
+    case_of: CaseOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = case_of("sklearn-lightgbm")
+    predictor = Predictor(case.bundle)
+    contributions, seen = predictor.contributions, list[dict[str, int]]()
+
+    def spied(batch: Batch) -> FloatArray:
+        seen.append({own["user_api"]: own["num_threads"] for own in threadpool_info()})
+        return contributions(batch)
+
+    monkeypatch.setattr(predictor, "contributions", spied)
+    values = predictor.predict(case.batch(case.rows)).columns
+    with threadpool_limits(2):
+        usual = {own["user_api"]: own["num_threads"] for own in threadpool_info()}
+        assert live_measure(predictor, "tree_shap")(values, 0) is not None
+    assert usual == {"blas": 2, "openmp": 2}
+    assert seen[0] == {"blas": 2, "openmp": 1}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from driftgauge.drift.attribution.attributions import Attributions, Method, attributions_of
 from driftgauge.drift.bins import MISSING, OTHER, FloatArray
@@ -15,6 +14,7 @@ from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.models.bundle import Feature
 from driftgauge.models.monitored_rows import monitored_rows
 from driftgauge.models.predictor import Batch, Predictions, Predictor
+from driftgauge.models.threads import one_thread
 
 ROWS_AT_ONCE: Final = 256
 """Rows that the model is given at once: requests wait for them."""
@@ -89,7 +89,7 @@ def live_measure(predictor: Predictor, method: Method) -> Callable[[FloatArray, 
     """
 
     def measure(values: FloatArray, seed: int) -> Attributions | None:
-        with threadpool_limits(1):
+        with one_thread():
             batch = monitored_rows(predictor, values)
             if batch is None or not len(batch):
                 return None

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from driftgauge.drift.attribution.partial_dependence import PartialDependence, Point, points_of
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import ModelFailed, Refused
 from driftgauge.models.monitored_rows import monitored_rows
 from driftgauge.models.predictor import Batch, Predictor
+from driftgauge.models.threads import one_thread
 
 MOST_ROWS: Final = 200
 FEWEST_ROWS: Final = 20
@@ -57,7 +57,7 @@ class DependenceProbe:
         points = points_of(column, live, takes_missing=own.accepts_missing)
         if batch is None or not len(batch) or not points:
             return None
-        with threadpool_limits(1):
+        with one_thread():
             self._predictor.predict(batch.part(slice(1)))  # the first call of a library may be slow
             scores = self._scores(batch, index, points)
         means, spreads = ([float(number) for number in of(scores, axis=1)] for of in (np.mean, np.std))
