@@ -53,6 +53,22 @@ def test_a_change_waits_for_the_least_time_between_messages() -> None:
     assert said(planned(alert("temp"), later, past=past, at=330.0)) == [(["temp", "dewp"], [])]
 
 
+def test_an_alert_that_comes_and_goes_keeps_the_least_time_between_messages() -> None:
+    past = Past([], {GROUP: 100.0})  # its end was told of, or a message was given up
+    again = alert("temp", fired_at=110.0)
+    assert said(planned(again, past=past, at=399.0)) == []
+    assert said(planned(again, past=past, at=400.0)) == [(["temp"], [])]
+    much_later = alert("temp", fired_at=1_000.0)
+    assert said(planned(much_later, past=past, at=1_029.0)) == []
+    assert said(planned(much_later, past=past, at=1_030.0)) == [(["temp"], [])]
+
+
+def test_a_message_that_was_given_up_is_made_again_with_all_of_its_group() -> None:
+    past = Past([replace(known("temp", 30.0), told_at=0.0)], {GROUP: 30.0})
+    assert said(planned(alert("temp"), past=past, at=329.0)) == []
+    assert said(planned(alert("temp"), past=past, at=330.0)) == [(["temp"], [])]
+
+
 def test_an_alert_that_is_over_is_told_of_unless_the_receiver_does_not_want_it() -> None:
     past = Past([known("temp", 30.0)], {GROUP: 30.0})
     assert said(planned(past=past, at=330.0)) == [([], ["temp"])]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.notifications.planner import Firing, Known, Plan, Plans
+from driftgauge.notifications.planner import Firing, Known, Pace, Plan, Plans, Route, plan
 from driftgauge.notifications.rules import Active
 from driftgauge.notifications.store import NotificationError, NotificationStore
 
@@ -76,6 +76,22 @@ def test_alerts_of_a_message_that_is_given_up_count_as_not_told(store: Notificat
     assert store.past("team", 30.0).known == []
     store.failed(store.due(30.0)[0], "it answered 404", 31.0, next_at=None)
     assert [own.fingerprint for own in store.past("team", 31.0).known] == ["temp"]
+
+
+def test_a_message_that_is_given_up_does_not_hide_the_end_of_an_alert_that_was_told_of_before(
+    store: NotificationStore,
+) -> None:
+    other = Firing("dewp", {**LABELS, "feature_name": "dewp"}, 15.0)
+    add(store, "m1", 10.0, TEMP)
+    store.arrived(store.due(10.0)[0], 11.0)
+    add(store, "m2", 20.0, TEMP, other)
+    store.failed(store.due(20.0)[0], "it answered 404", 21.0, next_at=None)
+    past = store.past("team", 21.0)
+    assert [(own.fingerprint, own.told_at) for own in past.known] == [("temp", 0.0)]
+    over = plan(Route("team"), [], [], past, Pace(), 20.0 + Pace().group_seconds)
+    assert [[own.fingerprint for own in one.over] for one in over.messages] == [["temp"]]
+    again = plan(Route("team"), [TEMP, other], ["temp", "dewp"], past, Pace(), 20.0 + Pace().group_seconds)
+    assert [[own.fingerprint for own in one.firing] for one in again.messages] == [["temp", "dewp"]]
 
 
 def test_an_alert_that_is_over_is_forgotten_once_the_receiver_knows(store: NotificationStore) -> None:

@@ -56,6 +56,10 @@ class LiveFacts:
     """Folder of the bundle, for the commands."""
     state_folder: str | None = None
     """Folder of the state, which holds the prediction log, for the commands."""
+    needs_token: bool = False
+    """Whether the server wants a token."""
+    replaces_versions: bool = True
+    """Whether versions of the model are loaded and replaced."""
 
 
 class DiagnosisFacts:
@@ -84,6 +88,8 @@ class DiagnosisFacts:
             earlier_version=live.earlier_version,
             bundle=live.bundle,
             state_folder=live.state_folder,
+            needs_token=live.needs_token,
+            replaces_versions=live.replaces_versions,
         )
 
     @cached_property

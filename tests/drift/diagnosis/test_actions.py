@@ -18,10 +18,25 @@ def test_each_kind_of_cause_has_actions(kind: CauseKind) -> None:
 
 def test_awkward_names_reach_the_server_as_they_are() -> None:
     facts = facts_of(made_baseline(), model_name="m&n", server_url="https://models.example.org/")
-    looked = actions_for("unit_change", facts, ("température & pressure", "b"))[1]
+    looked = actions_for("unit_change", facts, ("température & pressure", "b, c"))[1]
     curl, silent, address = shlex.split(looked.command)
     assert (curl, silent, urlsplit(address).path) == ("curl", "-s", "/drift/status")
-    assert parse_qs(urlsplit(address).query) == {"model": ["m&n"], "feature": ["température & pressure,b"]}
+    assert parse_qs(urlsplit(address).query) == {"model": ["m&n"], "feature": ["température & pressure", "b, c"]}
+
+
+def test_a_server_that_wants_a_token_is_asked_with_one() -> None:
+    facts = facts_of(made_baseline(), server_url="http://localhost:8000", needs_token=True)
+    (looked,) = (own for own in actions_for("rows_lost", facts, ()))
+    assert shlex.split(looked.command) == [
+        *("curl", "-s", "-H", "Authorization: Bearer $TOKEN", "http://localhost:8000/metrics")
+    ]
+
+
+@pytest.mark.parametrize("kind", CAUSE_KINDS)
+def test_where_another_program_serves_the_model_no_command_asks_a_server(kind: CauseKind) -> None:
+    found = actions_for(kind, facts_of(made_baseline(), replaces_versions=False), ("temp",))
+    assert all(own.sentence for own in found)
+    assert not any(word in own.command for own in found for word in ("curl", "driftgauge models"))
 
 
 def test_a_rollback_is_offered_only_where_there_is_an_earlier_version() -> None:

@@ -9,8 +9,6 @@ from typing import Final
 from driftgauge.drift.diagnosis.causes import Action, CauseKind
 from driftgauge.drift.diagnosis.facts import Facts
 
-LOCAL: Final = "http://127.0.0.1:8000"
-"""Address of a server that the facts do not name."""
 MOST_COLUMNS: Final = 4
 """Columns that a command names."""
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
@@ -24,8 +22,8 @@ def actions_for(kind: CauseKind, facts: Facts, columns: tuple[str, ...]) -> tupl
 
 
 def _look(facts: Facts, columns: tuple[str, ...]) -> Action:
-    named = ",".join(_quoted(own) for own in columns[:MOST_COLUMNS])
-    asked = f"model={_quoted(facts.model_name)}{f'&feature={named}' if named else ''}"
+    named = "".join(f"&feature={_quoted(own)}" for own in columns[:MOST_COLUMNS])  # a name may have a comma
+    asked = f"model={_quoted(facts.model_name)}{named}"
     return Action("Look at the statistics of these columns.", _curl(facts, f"/drift/status?{asked}"))
 
 
@@ -52,12 +50,14 @@ def _rollback(facts: Facts, columns: tuple[str, ...]) -> Action | None:
 
 def _versions(facts: Facts, columns: tuple[str, ...]) -> Action:
     command = f"driftgauge models list {shlex.quote(facts.model_name)}"
-    return Action("Look whether a version was released at that time.", command + _at(facts))
+    sentence = "Look whether a version was released at that time."
+    return Action(sentence, command + _at(facts) if facts.replaces_versions else "")
 
 
 def _retrain(facts: Facts, columns: tuple[str, ...]) -> Action:
     command = f"driftgauge models load {shlex.quote(facts.model_name)} FOLDER --shadow --reason 'retrained'"
-    return Action("Train the model on newer rows, and try it beside the live version.", command + _at(facts))
+    sentence = "Train the model on newer rows, and try it beside the live version."
+    return Action(sentence, command + _at(facts) if facts.replaces_versions else "")
 
 
 def _performance(facts: Facts, columns: tuple[str, ...]) -> Action:
@@ -80,7 +80,11 @@ def _quoted(name: str) -> str:
 
 
 def _curl(facts: Facts, path: str) -> str:
-    return f"curl -s {shlex.quote((facts.server_url or LOCAL).rstrip('/') + path)}"
+    """Return the command that asks the server; empty in a library, which has none."""
+    if facts.server_url is None:
+        return ""
+    token = ' -H "Authorization: Bearer $TOKEN"' if facts.needs_token else ""
+    return f"curl -s{token} {shlex.quote(facts.server_url.rstrip('/') + path)}"
 
 
 def _at(facts: Facts) -> str:

@@ -85,6 +85,10 @@ class Facts:
     """Folder of the state, which holds the prediction log, for the commands."""
     server_url: str | None = None
     """Address of the server, for the commands; None in a library."""
+    needs_token: bool = False
+    """Whether the server wants a token."""
+    replaces_versions: bool = True
+    """Whether versions of the model are loaded and replaced, which is not so where another program serves it."""
 
     @property
     def baseline(self) -> Baseline:

@@ -58,6 +58,8 @@ async def live_facts(monitoring: Monitoring, model: ModelMonitoring) -> LiveFact
         _earlier_version(model),
         bundle=_absolute(model.settings.bundle),
         state_folder=_absolute(monitoring.settings.state_folder),
+        needs_token=monitoring.settings.tokens_file is not None,
+        replaces_versions=model.release is not None,
     )
 
 
