@@ -114,8 +114,9 @@ def test_the_page_shows_the_newest_decisions_and_no_address(binary: Example, tmp
             post(own, fingerprint, labels=FIRING["labels"] | {"model_name": model})
         page = page_of(own)
         assert "Configured: retrain (url, dry run)." in page.words
-        assert page.words.count("ModelFeatureDrift dry run all guards let it pass") == 1
-        assert page.words.count("ModelFeatureDrift refused it ran at") == 1  # not the one of another model
+        assert page.words.count("dry run retrain for ModelFeatureDrift: all guards let it pass") == 1
+        refused = "refused retrain (dry run) for ModelFeatureDrift: it ran at"
+        assert page.words.count(refused) == 1  # not the one of another model
         assert "a-secret" not in str(page.elements) + page.words
         assert "actions" in page.targets()
         assert "Configured: retrain" in Tree(own.client.get("/drift/report").text).words
@@ -134,7 +135,7 @@ def test_the_page_leaves_out_what_a_command_wrote(binary: Example, tmp_path: Pat
         post(own, labels=FIRING["labels"] | {"model_name": "binary"})
         assert "a-secret" in until_done(own, "failed")["detail"]
         words = page_of(own).words
-        assert "failed attempt 1 of 5 failed: /bin/job ended with exit code 1" in words
+        assert "failed retrain for ModelFeatureDrift: attempt 1 of 5 failed: /bin/job ended with exit code 1" in words
         assert "a-secret" not in words
 
 
