@@ -120,7 +120,7 @@ def test_a_model_that_fails_has_none(tmp_path: Path) -> None:
         (0.0, 0.0, MOST_ROWS),
         (0.05, 0.05, MOST_ROWS),
         (0.0, 0.019, int(MOST_SECONDS / 19 / 0.001)),
-        (1, 20, FEWEST_ROWS),
+        (0.0, 0.1, FEWEST_ROWS),
     ],
 )
 def test_a_slow_model_gets_fewer_rows(tmp_path: Path, one: float, twenty: float, rows: int) -> None:
@@ -131,3 +131,14 @@ def test_a_slow_model_gets_fewer_rows(tmp_path: Path, one: float, twenty: float,
     found = DependenceProbe(slow, clock=lambda: next(ticks)).of("x", monitored(predictor, frame(300, 1)), NONE)
     assert found is not None
     assert found.rows == max(most) == rows
+
+
+@pytest.mark.parametrize(("ticks", "most"), [([0.0, 1.0], 1), ([0.0, 0.01, 0.0, 0.2], FEWEST_ROWS)])
+def test_a_model_that_is_too_slow_for_few_rows_is_not_asked(tmp_path: Path, ticks: list[float], most: int) -> None:
+    _, predictor = made(tmp_path, "number")
+    left, asked = iter(ticks), list[int]()
+    slow: Any = Other(predictor, lambda batch: asked.append(len(batch)))
+    probe = DependenceProbe(slow, clock=lambda: next(left))
+    assert probe.of("x", monitored(predictor, frame(300, 1)), NONE) is None
+    assert max(asked) == most
+    assert len(asked) <= 3

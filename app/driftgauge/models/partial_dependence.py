@@ -18,7 +18,7 @@ from driftgauge.models.threads import one_thread
 MOST_ROWS: Final = 200
 FEWEST_ROWS: Final = 20
 MOST_SECONDS: Final = 2.0
-"""About how long the predictions of one feature may take; a slower model gets fewer rows."""
+"""About how long the predictions of one feature may take; a slower model gets fewer rows, or is not asked."""
 
 
 class DependenceProbe:
@@ -59,22 +59,29 @@ class DependenceProbe:
             return None
         with one_thread():
             self._predictor.predict(batch.part(slice(1)))  # the first call of a library may be slow
-            scores = self._scores(batch, index, points)
+            rows = self._affordable(batch, len(points))
+            if rows is None:
+                return None
+            batch = batch.part(slice(len(batch) - rows, None))
+            scores = np.array([self._predictor.predict(_with(batch, index, point)).scores for point in points])
         means, spreads = ([float(number) for number in of(scores, axis=1)] for of in (np.mean, np.std))
         return PartialDependence(feature, column.kind, points, means, spreads, scores.shape[1])
 
-    def _scores(self, batch: Batch, index: int, points: tuple[Point, ...]) -> FloatArray:
-        """Return the score of each row with each value, shape [points, rows]; of a slow model for the newest rows."""
-        first = min(FEWEST_ROWS, len(batch))
-        one, few = (self._seconds(batch.part(slice(len(batch) - rows, None))) for rows in (1, first))
+    def _affordable(self, batch: Batch, points: int) -> int | None:
+        """Return how many rows can be predicted for each point; None of a model that is too slow for the fewest."""
+        first, most = min(FEWEST_ROWS, len(batch)), MOST_SECONDS / points
+        one = self._seconds(batch, 1)
+        few = self._seconds(batch, first) if one <= most else one
+        if few > most:
+            return None
         each = max(few - one, 0.0) / max(first - 1, 1)
-        affordable = len(batch) if each == 0.0 else int((MOST_SECONDS / len(points) - one) / each)
-        batch = batch.part(slice(max(0, len(batch) - max(first, affordable)), None))
-        return np.array([self._predictor.predict(_with(batch, index, point)).scores for point in points])
+        affordable = len(batch) if each == 0.0 else int((most - one) / each)
+        return min(len(batch), max(first, affordable))
 
-    def _seconds(self, batch: Batch) -> float:
+    def _seconds(self, batch: Batch, rows: int) -> float:
+        """Return how long the newest rows take."""
         began = self._clock()
-        self._predictor.predict(batch)
+        self._predictor.predict(batch.part(slice(len(batch) - rows, None)))
         return self._clock() - began
 
 
