@@ -82,6 +82,15 @@ def test_only_columns_of_hours_are_turned() -> None:
         assert not is_of_hours(values)
 
 
+@pytest.mark.parametrize(("factor", "reference_rows"), [(25.4, 1e9), (1.609344, 200.0)])
+def test_growth_excludes_neither_a_large_factor_nor_one_that_a_small_reference_cannot_tell(
+    factor: float, reference_rows: float
+) -> None:
+    first, second = (np.random.default_rng(seed).lognormal(3.0, 0.5, 4_000) for seed in (1, 2))
+    live = LiveValues(1.03 * factor * second, quantiles(first), reference_rows=reference_rows)
+    assert factor in [unit.factor for unit, _ in best_units(live)]
+
+
 @pytest.mark.parametrize("factor", [1.72, 2.35, 0.43])
 def test_growth_by_a_factor_near_that_of_a_unit_is_no_change_of_unit(factor: float) -> None:
     first, second = (np.random.default_rng(seed).lognormal(3.0, 0.5, 4_000) for seed in (1, 2))

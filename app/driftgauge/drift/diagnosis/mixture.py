@@ -78,6 +78,8 @@ class LiveValues:
     """Values that stand for equal parts of the reference."""
     tau: float = 1.0
     """Rows that carry the information of one independent row."""
+    reference_rows: float = math.inf
+    """Rows behind the reference."""
 
     @cached_property
     def live(self) -> FloatArray:
@@ -140,7 +142,8 @@ class LiveValues:
 
     def grew_otherwise(self, fit: Fit) -> bool:
         """Return whether growth of all values by another factor explains them clearly better than a fit of all."""
-        return fit.share >= WHOLE and fit.misfit > self._least_misfit_of_growth + CLEARLY * fit.chance + _LEAST_CLEARLY
+        chance = CHANCE * math.sqrt(1.0 / max(1.0, fit.rows) + 1.0 / max(1.0, self.reference_rows))
+        return fit.share >= WHOLE and fit.misfit > self._least_misfit_of_growth + CLEARLY * chance + _LEAST_CLEARLY
 
     def takes(self, fit: Fit) -> bool:
         """Return whether a fit tells a fault: of a part of the rows only if a plain growth of all does not fit too."""

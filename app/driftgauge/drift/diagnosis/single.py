@@ -43,7 +43,7 @@ def live_values(case: Case, i: int) -> LiveValues | None:
     values = case.values(i) if column.kind == "numeric" and column.quantiles else np.empty(0)
     if len(values) < FEWEST_ROWS:
         return None
-    return LiveValues(values, np.array(column.quantiles), case.tau(i))
+    return LiveValues(values, np.array(column.quantiles), case.tau(i), float(column.rows))
 
 
 # ---------------------------------------------------------------- missing and new values

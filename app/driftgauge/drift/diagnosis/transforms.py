@@ -112,7 +112,7 @@ def scalings(reference: FloatArray, mean: float, std: float, least: float, most:
 def best_units(live: LiveValues) -> list[tuple[Unit, Fit]]:
     """Return the changes of unit that explain the values up to chance, the best first."""
     good = [(unit, fit) for unit in UNITS if live.takes(fit := live.fit_of(unit))]
-    found = [(unit, fit) for unit, fit in good if not live.grew_otherwise(fit)]
+    found = [(unit, fit) for unit, fit in good if not (is_growth(unit, fit) and live.grew_otherwise(fit))]
     return sorted(found, key=lambda own: own[1].misfit)
 
 
