@@ -63,7 +63,7 @@ class Known:
     labels: Labels
     fired_at: float
     told_at: float
-    """When it was last told of."""
+    """When it was last told of; 0 if the last message with it was given up, so that it is in the next one."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Its texts at that time."""
 
@@ -132,7 +132,7 @@ def plan(route: Route, shown: Sequence[Firing], still: Collection[str], past: Pa
         if not route.send_resolved:
             forgotten += [own.fingerprint for own in over]
             over = []
-        already = {own.fingerprint for own in before}
+        already = {own.fingerprint for own in before if own.told_at}
         new = [own for own in firing if own.fingerprint not in already]
         if group in past.waiting or not _is_due(route, pace, new, over, firing, before, past.last_at.get(group), at):
             continue
@@ -157,6 +157,8 @@ def _is_due(
     """Return whether a group has changes that have waited for long enough, or is to be repeated."""
     if new or over:
         first = min((own.fired_at for own in new), default=at) + pace.wait_seconds
-        due = first if last_at is None or not before else last_at + pace.group_seconds
-        return at >= due
+        if last_at is None:
+            return at >= first
+        paced = last_at + pace.group_seconds
+        return at >= (paced if before else max(first, paced))
     return bool(firing) and max(own.told_at for own in before) + route.repeat_seconds <= at

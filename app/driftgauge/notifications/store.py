@@ -29,7 +29,7 @@ create table alerts (
 ) without rowid;
 create table told (
     receiver text, fingerprint text, labels text, fired_at real, told_at real, annotations text, status text,
-    message text, primary key (receiver, fingerprint)
+    message text, was_told integer, primary key (receiver, fingerprint)
 ) without rowid;
 create table groups (receiver text, name text, last_at real, primary key (receiver, name)) without rowid;
 create table left_out (
@@ -152,8 +152,9 @@ class NotificationStore(SharedDatabase):
         self, receiver: str, alert: Firing | Known, texts: Mapping[str, str], status: str, key: str, at: float
     ) -> None:
         labels, annotations = json.dumps(dict(alert.labels)), json.dumps(texts)
-        values = (receiver, alert.fingerprint, labels, alert.fired_at, at, annotations, status, key)
-        self.run("insert or replace into told values (?, ?, ?, ?, ?, ?, ?, ?)", *values)
+        before = self.read("select 1 from told where receiver = ? and fingerprint = ?", receiver, alert.fingerprint)
+        values = (receiver, alert.fingerprint, labels, alert.fired_at, at, annotations, status, key, bool(before))
+        self.run("insert or replace into told values (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
 
     def due(self, at: float) -> list[Waiting]:
         """Return the oldest message of each receiver, if it is to be sent now."""
@@ -177,14 +178,16 @@ class NotificationStore(SharedDatabase):
     def failed(self, message: Waiting, error: str, at: float, *, next_at: float | None) -> None:
         """Note that a message did not arrive, and when it is tried again; None gives it up.
 
-        The alerts of one that is given up count as not told: the next message has them.
+        The alerts of one that is given up count as not told: the next message has them. Those that an earlier message
+        told of are kept, so that the receiver learns of their end.
         """
         with self.transaction():
             if next_at is not None:
                 self.run("update outbox set attempts = attempts + 1, next_at = ? where id = ?", next_at, message.id)
             else:
                 self.run("delete from outbox where id = ?", message.id)
-                self.run("delete from told where message = ? and status = 'firing'", message.id)
+                self.run("delete from told where message = ? and status = 'firing' and not was_told", message.id)
+                self.run("update told set told_at = 0 where message = ? and status = 'firing'", message.id)
                 self.run("update told set status = 'firing', message = '' where message = ?", message.id)
             self._count(message.receiver, RETRIED if next_at is not None else FAILED, 1)
             self._last(message.receiver, failed_at=at, error=error)
