@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition.actions import compose_actions
-from driftgauge.composition.attribution import attribution_loop, require_attributions
+from driftgauge.composition.attribution import compose_explained
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
@@ -50,7 +50,6 @@ from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.bundle_truth import truth_of
-from driftgauge.models.partial_dependence import DependenceProbe
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
@@ -100,23 +99,37 @@ def create_app(
     )
     app.state.context = context
     app.state.monitoring = context.monitoring
-    if bundle is None:  # its versions can be replaced
-
-        def load_version(candidate: Candidate) -> ServedModel:
-            own = source_of(settings, candidate.model).settings
-            return load_model(own, bundle_of(own, candidate), context.access, clock, service)
-
-        app.state.releases = compose_releases(settings, context, load_version, clock)
-    app.state.actions = compose_actions(settings, context, getattr(app.state, "releases", None), clock)
-    if settings.notify:
-        from driftgauge.composition.notifications import compose_notifications  # parses queries: only where needed
-
-        app.state.notifications = compose_notifications(settings, context.monitoring, clock)
+    _compose_running(app, settings, context, clock, service, is_replaceable=bundle is None)
     open_metrics = settings.metrics_access == "open"
     install_routes(app, _documented(context), context.access, open_metrics=open_metrics)
     app.describe = partial(_describe, app, context)
     install_error_handlers(app, context.failures)
     return app
+
+
+def _compose_running(
+    app: FastPathApp,
+    settings: Settings,
+    context: ServerContext,
+    clock: Callable[[], float],
+    service: int | None,
+    *,
+    is_replaceable: bool,
+) -> None:
+    """Put together what runs beside requests: what replaces versions, actions on alerts, and notifications."""
+    releases = None
+    if is_replaceable:
+
+        def load_version(candidate: Candidate) -> ServedModel:
+            own = source_of(settings, candidate.model).settings
+            return load_model(own, bundle_of(own, candidate), context.access, clock, service)
+
+        releases = app.state.releases = compose_releases(settings, context, load_version, clock)
+    app.state.actions = compose_actions(settings, context, releases, clock)
+    if settings.notify:
+        from driftgauge.composition.notifications import compose_notifications  # parses queries: only where needed
+
+        app.state.notifications = compose_notifications(settings, context.monitoring, clock)
 
 
 def _describe(app: FastPathApp, context: ServerContext) -> None:
@@ -205,11 +218,7 @@ def load_model(
     info = bundle.info
     predictor = _verified(bundle)
     failures = Problems(clock)
-    require_attributions(settings, bundle)
-    model = watched(settings, bundle, service)
-    monitoring = compose_model(settings, model, clock)
-    monitoring.diagnoses.depends = DependenceProbe(predictor).of
-    monitoring.attributions = attribution_loop(settings, model, monitoring, bundle, predictor, clock)
+    monitoring = compose_explained(settings, watched(settings, bundle, service), bundle, predictor, clock)
     executor = _model_thread(settings)
     scorer = bundle.baseline.novelty_scorer if settings.outliers else None
     scoring = ThreadPoolExecutor(1, thread_name_prefix="outliers")  # its thread starts with the first rows
