@@ -120,9 +120,12 @@ def test_without_traffic_ratios_and_latency_are_unknown(counters: Counters, traf
 
 def test_counts_that_cannot_be_read_are_never_negative(counters: Counters, traffic: RecentTraffic) -> None:
     fewer = {name: own.copy() for name, own in counters.arrays.items()}
-    counters.add(100, 0.04, failed=5)
+    counters.add(100, 0.04, failed=5, dropped=2)
     traffic.note(counters.arrays)
     counters.now += 10.0
     found = traffic.efficiency(fewer, (0.0, 0.0))
     assert (found.rows_per_second, found.requests_per_second) == (0.0, 0.0)
     assert math.isnan(found.failed_ratio)
+    recent = traffic.recent(fewer)
+    assert (recent.requests, recent.dropped) == (0, 0)
+    assert math.isnan(recent.failed_ratio)

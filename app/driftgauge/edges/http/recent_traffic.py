@@ -52,6 +52,17 @@ class Counted:
         overloaded = float(arrays[REJECTED.name][_OVERLOADED].sum())
         return cls(at, arrays[LATENCY.name][:, :-1], rows, failed, dropped, overloaded)
 
+    def since(self, before: Counted) -> Counted:
+        """Return what was counted after an earlier time; a state that cannot be read leaves fewer counts than then."""
+        return Counted(
+            self.at,
+            np.maximum(self.latency - before.latency, 0.0),
+            max(0.0, self.rows - before.rows),
+            max(0.0, self.failed - before.failed),
+            max(0.0, self.dropped - before.dropped),
+            max(0.0, self.overloaded - before.overloaded),
+        )
+
 
 @dataclass(frozen=True)
 class Recent:
@@ -90,43 +101,39 @@ class RecentTraffic:
         """Return what the newest counts say beside those before."""
         if not self._counts:
             return Recent()
-        now, before = Counted.of(arrays, self._clock()), self._counts[0]
-        latency = now.latency - before.latency
-        size = int(latency.sum(axis=1).argmax())  # large requests take longer
-        rows, failed = now.rows - before.rows, now.failed - before.failed
+        before = self._counts[0]
+        new = Counted.of(arrays, self._clock()).since(before)
+        size = int(new.latency.sum(axis=1).argmax())  # large requests take longer
         past = before.latency[size]
         is_known = past.sum() >= ENOUGH_REQUESTS
         (p95, p99), (past_p95, past_p99) = (
-            [quantile(own, LATENCY.buckets, level) for level in (0.95, 0.99)] for own in (latency[size], past)
+            [quantile(own, LATENCY.buckets, level) for level in (0.95, 0.99)] for own in (new.latency[size], past)
         )
         return Recent(
-            requests=int(latency[size].sum()),
+            requests=int(new.latency[size].sum()),
             p95_seconds=p95,
             p99_seconds=p99,
             past_p95_seconds=past_p95 if is_known else math.nan,
             past_p99_seconds=past_p99 if is_known else math.nan,
-            failed_ratio=failed / (rows + failed) if rows + failed > 0 else math.nan,
-            dropped=int(now.dropped - before.dropped),
+            failed_ratio=_ratio(new.failed, new.rows + new.failed),
+            dropped=int(new.dropped),
         )
 
     def efficiency(self, arrays: Arrays, queued: tuple[float, float]) -> Efficiency:
         """Return what the newest counts say of the last minutes; `queued` are the shares of the queue in use."""
         now = Counted.of(arrays, self._clock())
         before = self._counts[0] if self._counts else now
-        seconds = max(0.0, now.at - before.at)
-        # A state that cannot be read leaves fewer counts than before.
-        latency = np.maximum(now.latency - before.latency, 0.0).sum(axis=0)
+        seconds, new = max(0.0, now.at - before.at), now.since(before)
+        latency = new.latency.sum(axis=0)
         requests = float(latency.sum())
-        rows, failed = max(0.0, now.rows - before.rows), max(0.0, now.failed - before.failed)
-        overloaded = max(0.0, now.overloaded - before.overloaded)
         known = seconds >= ENOUGH_SECONDS
         p50, p95, p99 = (quantile(latency, LATENCY.buckets, level) for level in (0.5, 0.95, 0.99))
         return Efficiency(
             seconds=seconds,
-            rows_per_second=rows / seconds if known else math.nan,
+            rows_per_second=new.rows / seconds if known else math.nan,
             requests_per_second=requests / seconds if known else math.nan,
-            failed_ratio=_ratio(failed, rows + failed),
-            overloaded_ratio=_ratio(overloaded, requests + overloaded),
+            failed_ratio=_ratio(new.failed, new.rows + new.failed),
+            overloaded_ratio=_ratio(new.overloaded, requests + new.overloaded),
             latency_p50=p50,
             latency_p95=p95,
             latency_p99=p99,
