@@ -8,30 +8,19 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
-import pytest
 
+from tests.e2e.environments import python_of
 from tests.e2e.processes import free_port, until
-
-PROGRAM: Final = Path(__file__).parents[2] / ".venv-mlflow" / "bin" / "mlflow"
-MISSING: Final = "needs MLflow's server in .venv-mlflow: make .venv-mlflow/done"
-
-
-def require_mlflow_server() -> None:
-    """Skip the test where the environment of MLflow's server is absent; under CI that is a failure."""
-    if PROGRAM.exists():
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(MISSING)
-    pytest.skip(MISSING)
 
 
 @dataclass
 class MlflowServer:
     """A server that a test can stop and start again."""
 
+    program: Path
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
@@ -62,7 +51,7 @@ class MlflowServer:
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 [
-                    *(PROGRAM, "server", *options, "--port", str(self.port)),
+                    *(self.program, "server", *options, "--port", str(self.port)),
                     *("--artifacts-destination", str(self.folder / "artifacts")),
                 ],
                 stdout=out,
@@ -85,9 +74,9 @@ class MlflowServer:
 @contextlib.contextmanager
 def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
     """Run a server while the block runs."""
-    require_mlflow_server()
+    program = python_of(".venv-mlflow").parent / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
-    server = MlflowServer(folder, free_port())
+    server = MlflowServer(program, folder, free_port())
     try:
         server.start()
         yield server
