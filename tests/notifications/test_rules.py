@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 import yaml
 from driftgauge.alerting.alerts import alert_names
 from driftgauge.alerting.options import MonitoringOptions, milliseconds
-from driftgauge.notifications.rules import Active, Judge, Rules, labels_of
-from driftgauge.notifications.samples import Samples
+from driftgauge.notifications.rules import Active, Judge, Rule, Rules, labels_of
+from driftgauge.notifications.samples import Samples, Wanted
 
 TESTS = Path(__file__).parents[2] / "monitoring" / "prometheus" / "tests"
 OPTIONS = MonitoringOptions()
@@ -156,3 +157,46 @@ def test_an_alert_of_an_earlier_process_ends_only_when_the_new_one_has_seen_enou
         for _ in judge.evaluate(at):
             pass
         assert bool(judge.firing()) is fires
+
+
+STRANGE = ("NaN", "+Inf", "-Inf", "1e308", "-1e308", "0", "5e-324")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strange_values_break_no_rule(seed: int) -> None:
+    rules, choose = Rules.of(OPTIONS), random.Random(seed)
+    judge = Judge(rules, Samples(rules.wanted, {}))
+    labels = 'model_name="m",model_version="1",severity="critical"'
+    for at in (0.0, 15.0, 15.0, 300.0):
+        page = "".join(
+            f'{name}{{{labels},feature_name="{feature}",reason="{feature}",le="{bound}"}} {choose.choice(STRANGE)}\n'
+            for name in sorted(rules.wanted.ranges)
+            for feature in "ab"
+            for bound in ("0.1", "+Inf")
+        )
+        for _ in judge.samples.read([page], at):
+            pass
+        for _ in judge.evaluate(at):
+            pass
+        assert judge.failures == {}
+
+
+def test_a_rule_that_fails_keeps_its_alerts_and_holds_up_no_other_one() -> None:
+    failing = Rule("Slow", "histogram_quantile(0.5, buckets) > 0", 0.0, 0.0, {"severity": "warning"}, {})
+    sound = Rule("Full", "disk > 0", 0.0, 0.0, {"severity": "warning"}, {})
+    samples = Samples(Wanted({"buckets": 0.0, "disk": 0.0}), {})
+    judge = Judge(Rules([failing, sound], [], []), samples)
+    samples.add("disk", {}, 1.0, 0.0)
+    samples.add("buckets", {"le": "1"}, 1.0, 0.0)
+    samples.add("buckets", {"le": "+Inf"}, 1.0, 0.0)
+    assert evaluated_at(judge, 0.0) == ["Slow", "Full"]
+    samples.add("buckets", {"other": "label"}, 1.0, 15.0)
+    assert evaluated_at(judge, 15.0) == ["Slow", "Full"]
+    assert [type(error) for error in judge.failures.values()] == [KeyError]
+
+
+def evaluated_at(judge: Judge, at: float) -> list[str]:
+    """Evaluate the rules; returns the names of the alerts that fire."""
+    for _ in judge.evaluate(at):
+        pass
+    return [labels_of(own, judge.rules)["alertname"] for own in judge.firing()]

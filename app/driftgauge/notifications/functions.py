@@ -17,9 +17,17 @@ OVER_TIME: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
 """Functions of the values of a range."""
 
 
+def total(values: Sequence[float]) -> float:
+    """Return the sum, which may be infinite or NaN."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)
+
+
 def increase(points: Sequence[Point], start: float, end: float) -> float | None:
     """Return by how much a counter rose in a range, extrapolated to its ends as Prometheus does; None if unknown."""
-    if len(points) < 2:
+    if len(points) < 2 or points[-1][0] <= points[0][0]:
         return None
     (first_at, first), (last_at, last) = points[0], points[-1]
     resets = sum(before for (_, before), (_, after) in pairwise(points) if after < before)
@@ -43,7 +51,9 @@ def quantile(share: float, buckets: Mapping[float, float]) -> float:
     for index in range(1, len(counts)):
         counts[index] = max(counts[index], counts[index - 1])
     rank = share * counts[-1]
-    index = next(index for index, count in enumerate(counts) if count >= rank)
+    if math.isnan(rank):
+        return math.nan
+    index = next((index for index, count in enumerate(counts) if count >= rank), len(counts) - 1)
     if index == len(bounds) - 1:
         return bounds[-2]
     if index == 0 and bounds[0] <= 0:

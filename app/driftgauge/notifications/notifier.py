@@ -142,6 +142,8 @@ class Notifier:
             before = dict(self._judge.active)
             for _ in self._judge.evaluate(at):
                 time.sleep(0)  # lets requests go first
+            for error in self._judge.failures.values():
+                self._record(error)
             if _changes(before) != _changes(self._judge.active):
                 self._store.keep_alerts(self._judge.active)
             self._make_messages(at)

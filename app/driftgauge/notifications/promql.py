@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import promql_parser as syntax
 
-from driftgauge.notifications.functions import OVER_TIME, increase, quantile
+from driftgauge.notifications.functions import OVER_TIME, increase, quantile, total
 from driftgauge.notifications.samples import LOOKBACK_SECONDS, Labels, Samples, Series
 
 MOST_KEPT: Final = 4_096
@@ -46,13 +46,13 @@ _SETS: Final = ("and", "or", "unless")
 _AGGREGATIONS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "max": max,
     "min": min,
-    "sum": math.fsum,
+    "sum": total,
     "count": lambda values: float(len(values)),
     "group": lambda values: 1.0,
 }
 _RATES: Final = ("increase", "rate")
 _OF_VALUES: Final[Mapping[str, Callable[..., float]]] = {
-    "round": lambda value, to=1.0: math.floor(value / to + 0.5) * to if math.isfinite(value) else value,
+    "round": lambda value, to=1.0: math.floor(value / to + 0.5) * to if math.isfinite(value / to) else value,
     "clamp_min": max,
     "ln": lambda value: math.log(value) if value > 0 else -math.inf if value == 0 else math.nan,
 }

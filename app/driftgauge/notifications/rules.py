@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -160,21 +161,38 @@ class Judge:
     """Alerts by their fingerprint; those of an earlier process to begin with."""
     patient_until: float = 0.0
     """Until then no firing alert ends: a process that has just begun has not seen enough."""
+    failures: dict[str, Exception] = field(default_factory=dict)
+    """The rules that could not be evaluated the last time, by record or key; their alerts stay as they were."""
 
     def evaluate(self, at: float) -> Iterator[None]:
         """Bring the alerts up to date; yields after each rule."""
+        self.failures.clear()
         for record in self.rules.records:
-            more = record.get("labels", {})
-            found = evaluate(record["expr"], self.samples, at)
-            self.samples.record(record["record"], [({**labels, **more}, value) for labels, value in found], at)
+            with self._apart(record["record"]):
+                more = record.get("labels", {})
+                found = evaluate(record["expr"], self.samples, at)
+                self.samples.record(record["record"], [({**labels, **more}, value) for labels, value in found], at)
             yield
         holding: dict[str, Active] = {}
         for rule in self.rules.alerts:
-            for labels, value in evaluate(rule.expr, self.samples, at):
+            found = []
+            with self._apart(rule.key):
+                found = evaluate(rule.expr, self.samples, at)
+            if rule.key in self.failures:
+                holding |= {key: own for key, own in self.active.items() if own.rule == rule.key}
+            for labels, value in found:
                 own = Active(rule.key, labels, value, at)
                 holding[own.fingerprint] = own
             yield
         self.active = dict(self._advanced(holding, at))
+
+    @contextlib.contextmanager
+    def _apart(self, name: str) -> Iterator[None]:
+        """Let a rule that fails on strange values hold up no other one, as in Prometheus."""
+        try:
+            yield
+        except (ArithmeticError, ValueError, LookupError, TypeError) as error:
+            self.failures[name] = error
 
     def _advanced(self, found: Mapping[str, Active], at: float) -> Iterator[tuple[str, Active]]:
         rules = self.rules.by_key
