@@ -121,9 +121,10 @@ def test_a_new_category_is_told_with_its_name_where_it_is_known() -> None:
 
     found = first_cause(renamed)
     assert (found.kind, found.columns) == ("new_category", ("city",))
-    assert found.evidence["unseen_ratio"] == pytest.approx(0.2, abs=0.03)
+    assert found.evidence == {"unseen_ratio": pytest.approx(0.2, abs=0.03)}
     named = first_cause(renamed, unseen_values={"city": {"west": 300}})
     assert "west" in named.why
+    assert named.evidence["values"] == "west"
 
 
 def test_a_plain_shift_has_no_signature() -> None:

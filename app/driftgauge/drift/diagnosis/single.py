@@ -103,7 +103,7 @@ def new_values(case: Case, i: int) -> Iterator[Found]:
         values = []
     named = f": {', '.join(values)}" if values else ""
     why = f"{column.name}: {share:.1%} of rows have a value that the reference does not have{named}."
-    evidence: dict[str, float | str] = {"unseen_ratio": share, "values": ", ".join(values)}
+    evidence: dict[str, float | str] = {"unseen_ratio": share, **({"values": ", ".join(values)} if values else {})}
     yield Found(cause(case, "new_category", (i,), why, evidence), (i,), explained)
 
 
