@@ -57,6 +57,19 @@ def test_two_faults_in_different_columns_are_both_told() -> None:
     }
 
 
+def test_values_beyond_the_reference_come_first_though_the_feature_did_not_matter_within_it() -> None:
+    rows = table(2_000, 3)
+    rows["temp"], rows["weight"] = rows["temp"] + 3.0, rows["weight"] * 1_000.0
+    shares = {"distance": 0.4, "temp": 0.01, "hour": 0.3, "weight": 0.0, "city": 0.29}
+    facts = replace(
+        facts_of(made_baseline(), table(1_000, 2), rows), importances=Importances("permutation", "roc_auc", shares)
+    )
+    first, second = diagnose(facts).causes[:2]
+    assert (first.kind, first.columns, first.importance) == ("unit_change", ("weight",), 0.0)
+    assert second.columns == ("temp",)
+    assert first.score > second.score > 0.0
+
+
 def test_without_importances_all_features_count_the_same_and_a_note_says_so() -> None:
     case = drifted()
     assert case.importance((0, 1, 2, 3, 4)) == 1.0

@@ -129,9 +129,26 @@ class Case:
         """How much each column has changed: PSI and the square of the largest change of a correlation."""
         return self.psi + self.correlation_squared
 
+    @cached_property
+    def out_of_range(self) -> FloatArray:
+        """The share of each column's rows beyond the reference's range, the largest of the sliding windows."""
+        windows = [own for own in self.facts.report.windows.values() if own.capacity is not None and own.rows]
+        shares = [own.shares.out_of_range for own in windows]
+        return np.nan_to_num(np.fmax.reduce(shares)) if shares else np.zeros(len(self.names))
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """The importance of each column for the ranking: rows beyond the reference's range count at least on average.
+
+        An importance is measured within that range. It says nothing of a value a thousand times as large.
+        """
+        usual = np.array([1.0 / len(self.features) if i in self.features else 0.0 for i in range(len(self.names))])
+        weights: FloatArray = self.importances + self.out_of_range * np.maximum(0.0, usual - self.importances)
+        return weights
+
     def rank_score(self, columns: tuple[int, ...]) -> float:
         """Return importance times drift of some columns together."""
-        return math.fsum(float(self.importances[i] * self.drift[i]) for i in columns)
+        return math.fsum(float(self.weights[i] * self.drift[i]) for i in columns)
 
     def importance(self, columns: tuple[int, ...]) -> float:
         """Return the importance of some columns together."""
