@@ -61,6 +61,12 @@ def test_a_command_is_one_that_the_server_allows(tmp_path: Path) -> None:
         ('kind = "url"\nurl = "ftp://x"', "the URL cannot be used"),
         ('kind = "url"\nurl = "https://ann:hunter2@x"', "the URL holds a user or a password"),
         (URL + '\ntoken = "hunter2"', "unknown key token; did you mean token_file?"),
+        (URL + "\nbody = {at = 2026-01-31}", "body: it has a date, a time, nan or inf, which JSON does not know"),
+        (URL + "\nbody = {limit = [inf]}", "body: it has a date, a time, nan or inf, which JSON does not know"),
+        (
+            URL + '\nheaders = {Content-Length = "3"}',
+            "the header Content-Length says how long the body is: leave it out",
+        ),
         (URL + '\nheaders = {Authorization = "hunter2"}', "Authorization looks like a secret: give a file that holds"),
         (URL + '\nheaders = {"X-Team" = "a\\nhunter2"}', "the value of X-Team cannot be sent"),
         (URL + '\nheader_files = {"X Team" = "/x"}', "the header 'X Team' cannot be sent"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -55,6 +56,7 @@ _NAMES: Final[Mapping[str, re.Pattern[str]]] = {
     "job": re.compile(f"{_NAME}(/{_NAME})*"),
 }
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OF_BODY: Final = ("content-length", "transfer-encoding")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET: Final = re.compile(r"auth|token|secret|cookie|key|password", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"\{[^{}]*\}")
@@ -117,6 +119,7 @@ class UrlFields(BaseModel):
         require_headers(self.headers)
         require_header_names(self.header_files)
         require_known(self.body or {}, PLACEHOLDERS)
+        _require_json(self.body)
         if self.preset == "github" and len(self.body or {}) > MOST_GITHUB_KEYS:
             raise ValueError(
                 f"body: GitHub takes at most {MOST_GITHUB_KEYS} keys: put others into a table of their own"
@@ -228,11 +231,25 @@ def require_one(fields: BaseModel, *keys: str, needed: bool = False) -> None:
         raise ValueError(f"{given[0]} is no name of a variable: give letters, digits and _")
 
 
+def _require_json(body: object) -> None:
+    """Raise ValueError for a body that JSON cannot hold: the action would fail when it is needed."""
+    try:
+        json.dumps(body, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "body: it has a date, a time, nan or inf, which JSON does not know: give them as text"
+        ) from error
+
+
 def require_header_names(names: Iterable[str]) -> None:
     """Raise ValueError for a name that no header can have."""
     for name in names:
         if not _HEADER.fullmatch(name):
             raise ValueError(f"the header {shortened(repr(name))} cannot be sent: give letters, digits and dashes")
+        if name.lower() in _OF_BODY:
+            raise ValueError(
+                f"the header {name} says how long the body is: leave it out, the server sends the right one"
+            )
 
 
 def require_headers(headers: Mapping[str, str]) -> None:
