@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.notifications.messages import Told, message
+from driftgauge.notifications.messages import MessageAlert, message
 from driftgauge.notifications.trial import trial_message
 
 from tests.e2e.programs import needs_servers
@@ -26,16 +26,18 @@ TEXTS = {
 }
 
 
-def told(column: str, **more: Any) -> Told:
+def told(column: str, **more: Any) -> MessageAlert:
     labels = {**LABELS, "severity": "warning", "feature_name": column}
-    return replace(Told(column, labels, AT - 600, {**TEXTS, "summary": f"{column} has drifted."}), **more)
+    return replace(MessageAlert(column, labels, AT - 600, {**TEXTS, "summary": f"{column} has drifted."}), **more)
 
 
-def made(*alerts: Told, left_out: int = 0) -> dict[str, Any]:
+def made(*alerts: MessageAlert, left_out: int = 0) -> dict[str, Any]:
     return message("id", "team", alerts, external_url="https://models.example.org", left_out=left_out, at=AT)
 
 
-SERVER = Told("s", {"alertname": "DriftgaugeLatencyHigh", "job": "driftgauge", "severity": "critical"}, AT, TEXTS)
+SERVER = MessageAlert(
+    "s", {"alertname": "DriftgaugeLatencyHigh", "job": "driftgauge", "severity": "critical"}, AT, TEXTS
+)
 WITH_LINKS = {**TEXTS, "dashboard_url": "https://grafana.example.org/d/x", "diagnosis_url": "https://a.example.org/d"}
 CASES = {
     "one": [told("temp")],
@@ -51,7 +53,9 @@ CASES = {
 @needs_servers
 @pytest.mark.parametrize("alerts", CASES.values(), ids=list(CASES))
 @pytest.mark.parametrize("name", ["title", "text", "link", "color"])
-def test_texts_are_those_that_alertmanager_makes_of_its_template(name: str, alerts: list[Told], tmp_path: Path) -> None:
+def test_texts_are_those_that_alertmanager_makes_of_its_template(
+    name: str, alerts: list[MessageAlert], tmp_path: Path
+) -> None:
     body, data = made(*alerts), tmp_path / "data.json"
     data.write_text(json.dumps(body))
     asked = f'{{{{ template "driftgauge.{name}" . }}}}'

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Told:
+class MessageAlert:
     """One alert in a message."""
 
     fingerprint: str
@@ -63,7 +63,7 @@ class Texts:
 
 
 def message(
-    key: str, receiver: str, alerts: Sequence[Told], *, external_url: str, left_out: int = 0, at: float = 0.0
+    key: str, receiver: str, alerts: Sequence[MessageAlert], *, external_url: str, left_out: int = 0, at: float = 0.0
 ) -> Json:
     """Return a message: Alertmanager's format, version 4, with an id, the time, the texts, and what was left out."""
     firing = [own for own in alerts if own.ended_at is None]
@@ -94,7 +94,7 @@ def shared(tables: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {key: value for key, value in tables[0].items() if all(other.get(key) == value for other in tables)}
 
 
-def texts_of(alerts: Sequence[Told], body: Json) -> Texts:
+def texts_of(alerts: Sequence[MessageAlert], body: Json) -> Texts:
     """Return the texts of a message by Alertmanager's own template, and a line on what it does not list."""
     data = _template_data(alerts, body)
     title, text, link, color = (_part(name, data) for name in ("title", "text", "link", "color"))
@@ -123,7 +123,7 @@ class _Alerts(list[Any]):
         return [own for own in self if own["Status"] == name.lower()]
 
 
-def _template_data(alerts: Sequence[Told], body: Json) -> Mapping[str, Any]:
+def _template_data(alerts: Sequence[MessageAlert], body: Json) -> Mapping[str, Any]:
     """Return a message under the names that Alertmanager's templates have."""
     return {
         "Status": body["status"],

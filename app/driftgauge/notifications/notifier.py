@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from driftgauge.common.back_off import BackOff
 from driftgauge.common.private_files import FileLock
-from driftgauge.notifications.messages import Told, message
+from driftgauge.notifications.messages import MessageAlert, message
 from driftgauge.notifications.planner import Firing, Pace, Plan, Route, plan
 from driftgauge.notifications.receivers.delivery import deliver
 from driftgauge.notifications.receivers.failure import NotDelivered
@@ -164,10 +164,10 @@ class Notifier:
 
     def _message(self, key: str, receiver: str, one: Plan, shown: Mapping[str, Active], at: float) -> dict[str, Any]:
         alerts = [
-            Told(own.fingerprint, own.labels, own.fired_at, self._texts(shown[own.fingerprint], at))
+            MessageAlert(own.fingerprint, own.labels, own.fired_at, self._texts(shown[own.fingerprint], at))
             for own in one.firing
         ]
-        alerts += [Told(own.fingerprint, own.labels, own.fired_at, own.annotations, at) for own in one.over]
+        alerts += [MessageAlert(own.fingerprint, own.labels, own.fired_at, own.annotations, at) for own in one.over]
         left_out = self._store.left_out(receiver)
         return message(key, receiver, alerts, external_url=self._terms.external_url, left_out=left_out, at=at)
 

@@ -1,4 +1,4 @@
-"""Decides which receiver is told of which alerts, and when: as Alertmanager's routes do, for each receiver."""
+"""Decides which alerts go to each receiver, and when, as Alertmanager's routes do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOUR: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Route:
-    """What a receiver wants to be told."""
+    """The alerts that a receiver wants, and how often."""
 
     name: str
     severity: str = "warning"
@@ -51,26 +51,26 @@ class Firing:
 
     @property
     def group(self) -> str:
-        """The group that it is told of in: its model, version and severity."""
+        """The group of its messages: its model, version and severity."""
         return group_of(self.labels)
 
 
 @dataclass(frozen=True)
 class Known:
-    """An alert that a receiver was told of."""
+    """An alert that a receiver was notified of."""
 
     fingerprint: str
     labels: Labels
     fired_at: float
     told_at: float
-    """When it was last told of; 0 if the last message with it was given up, so that it is in the next one."""
+    """Time of the last message with it; 0 if the last message with it was given up, so that it is in the next one."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Its texts at that time."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a receiver was told of so far."""
+    """What a receiver was notified of so far."""
 
     known: Sequence[Known] = ()
     last_at: Mapping[str, float] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Plan:
-    """One message: all alerts of its group that fire, and those that are over."""
+    """One message: all firing alerts of its group, and the resolved ones."""
 
     group: str
     firing: Sequence[Firing]
@@ -92,13 +92,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Plans:
-    """What a receiver is told now."""
+    """The messages that a receiver gets now."""
 
     messages: Sequence[Plan] = ()
     left_out: Sequence[tuple[str, str]] = ()
     """Fingerprint and status of each change that must wait, because there were too many messages."""
     forgotten: Sequence[str] = ()
-    """Fingerprints of alerts that are over, of which the receiver is not told."""
+    """Fingerprints of resolved alerts that the receiver is not notified of."""
 
 
 def group_of(labels: Labels) -> str:

@@ -22,7 +22,7 @@ from driftgauge.notifications.samples import Labels, Samples, Wanted, names_in
 from driftgauge.notifications.templates import filled
 
 NOT_FOR_PEOPLE: Final = "none"
-"""The severity of alerts that nobody is notified of, such as the watchdog."""
+"""The severity of alerts without notifications, such as the watchdog."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _not_inhibited(alerts: Sequence[Active], rules: Rules) -> Iterator[Active]:
 
 
 class _Inhibition:
-    """A rule by which alerts silence others, and those that do."""
+    """A rule by which alerts silence others, and the alerts that do."""
 
     def __init__(self, rule: Mapping[str, Any], alerts: Iterable[Labels]) -> None:
         self._rule: Final = rule

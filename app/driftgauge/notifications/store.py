@@ -96,7 +96,7 @@ class NotificationStore(SharedDatabase):
     # ------------------------------------------------------------ messages
 
     def past(self, receiver: str, at: float) -> Past:
-        """Return what a receiver was told of so far."""
+        """Return what a receiver was notified of so far."""
         known = self.read(
             "select fingerprint, labels, annotations, fired_at, told_at from told "
             "where receiver = ? and status = 'firing'",
@@ -116,7 +116,7 @@ class NotificationStore(SharedDatabase):
         )
 
     def keep_plans(self, receiver: str, plans: Plans, at: float) -> None:
-        """Note what a receiver is not told of."""
+        """Note what a receiver is not notified of."""
         if not plans.left_out and not plans.forgotten:
             return
         with self.transaction():
@@ -128,7 +128,7 @@ class NotificationStore(SharedDatabase):
             self._count(receiver, LEFT_OUT, self._left_out(receiver) - before)
 
     def left_out(self, receiver: str) -> int:
-        """Return how many changes a receiver was not told of since its last message."""
+        """Return how many changes were left out since the last message of a receiver."""
         return self._left_out(receiver)
 
     def _left_out(self, receiver: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from driftgauge.notifications.messages import Told, message
+from driftgauge.notifications.messages import MessageAlert, message
 
 NAME: Final = "DriftgaugeTestMessage"
 SUMMARY: Final = "This is a test message of Driftgauge."
@@ -21,5 +21,5 @@ def trial_message(receiver: str, external_url: str, at: float) -> dict[str, Any]
         "page_url": f"{external_url}/",
     }
     key = secrets.token_hex(16)
-    alert = Told(f"test-{key}", {"alertname": NAME, "severity": "info"}, at, annotations)
+    alert = MessageAlert(f"test-{key}", {"alertname": NAME, "severity": "info"}, at, annotations)
     return message(key, receiver, [alert], external_url=external_url, at=at)

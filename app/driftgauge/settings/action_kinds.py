@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 from driftgauge.common.quoting import shortened
 from driftgauge.common.templates import placeholders, require_known
 from driftgauge.common.webhook import check_url
+from driftgauge.settings.tables import VARIABLE, require_one
 
 PLACEHOLDERS: Final[Mapping[str, str]] = {
     "alert": "Name of the alert.",
@@ -57,7 +58,6 @@ _NAMES: Final[Mapping[str, re.Pattern[str]]] = {
 }
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_BODY: Final = ("content-length", "transfer-encoding")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET: Final = re.compile(r"auth|token|secret|cookie|key|password", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"\{[^{}]*\}")
 
@@ -213,22 +213,11 @@ class CommandFields(BaseModel):
         if "\0" in "".join([*self.command, *self.environment.values()]):
             raise ValueError("command: it has a NUL character, which no program can be given")
         for name in self.environment:
-            if not _VARIABLE.fullmatch(name):
+            if not VARIABLE.fullmatch(name):
                 raise ValueError(
                     f"environment: {shortened(repr(name))} is no name of a variable: give letters, digits and _"
                 )
         return self
-
-
-def require_one(fields: BaseModel, *keys: str, needed: bool = False) -> None:
-    """Raise ValueError if more than one of some keys is set, or none is although one is needed."""
-    given = [key for key in keys if getattr(fields, key) is not None]
-    if len(given) > 1:
-        raise ValueError(f"give only one of {' and '.join(given)}")
-    if needed and not given:
-        raise ValueError(f"{keys[0]} is missing: give it, or {' or '.join(keys[1:])}")
-    if given and given[0].endswith("_variable") and not _VARIABLE.fullmatch(getattr(fields, given[0])):
-        raise ValueError(f"{given[0]} is no name of a variable: give letters, digits and _")
 
 
 def _require_json(body: object) -> None:

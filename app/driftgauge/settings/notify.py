@@ -13,8 +13,7 @@ from pydantic_settings import NoDecode
 from driftgauge.common.addresses import is_address
 from driftgauge.common.quoting import shortened
 from driftgauge.common.webhook import check_url
-from driftgauge.settings.action_kinds import require_one
-from driftgauge.settings.tables import NamedTable, read_tables
+from driftgauge.settings.tables import NamedTable, read_tables, require_one
 
 MOST_RECEIVERS: Final = 20
 EXAMPLE: Final = '[{"name": "team", "kind": "slack", "url_file": "/run/secrets/slack"}]'

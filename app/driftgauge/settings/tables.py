@@ -14,6 +14,8 @@ from driftgauge.common.quoting import shortened
 from driftgauge.settings.features import LONGEST_VALUE
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Names of environment variables."""
 
 
 class NamedTable(BaseModel):
@@ -97,3 +99,14 @@ def _sentence(problem: Mapping[str, Any], keys: Mapping[str, object], allowed: M
         why = str(problem["ctx"]["error"])
         return f"{path}: {why}" if path else why
     return f"{path}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {wanted}"
+
+
+def require_one(fields: BaseModel, *keys: str, needed: bool = False) -> None:
+    """Raise ValueError if more than one of some keys is set, or none is although one is needed."""
+    given = [key for key in keys if getattr(fields, key) is not None]
+    if len(given) > 1:
+        raise ValueError(f"give only one of {' and '.join(given)}")
+    if needed and not given:
+        raise ValueError(f"{keys[0]} is missing: give it, or {' or '.join(keys[1:])}")
+    if given and given[0].endswith("_variable") and not VARIABLE.fullmatch(getattr(fields, given[0])):
+        raise ValueError(f"{given[0]} is no name of a variable: give letters, digits and _")

@@ -129,7 +129,7 @@ def test_by_interval_rows_are_in_the_status_the_metrics_and_on_the_page_but_not_
         assert len([key for key in values if AUC in key]) == 5
         assert [value for key, value in values.items() if SEVERITY in key] == [1.0]
         page = running.client.get("/", headers={"accept": "text/html"}).text
-        assert "Told apart" in page
+        assert "MessageAlert apart" in page
         assert "It is no part of the verdict." in page
 
 

@@ -20,7 +20,7 @@ def test_rows_that_are_told_apart_have_the_colour_of_their_severity(
 ) -> None:
     view = whole_rows_view(known(low, in_verdict=in_verdict))
     assert view is not None
-    assert (view.title, view.colour, view.reason) == ("Told apart", colour, "rows can be told apart")
+    assert (view.title, view.colour, view.reason) == ("MessageAlert apart", colour, "rows can be told apart")
     assert view.note == (
         f"1,500 of the newest rows against 2,000 of the reference, compared at 2023-11-14 22:13:20 UTC. {part}"
     )

@@ -38,7 +38,7 @@ def whole_rows_view(known: ComparedRows | None) -> WholeRowsView | None:
         return WholeRowsView("Not compared lately", "unknown", report.reason, note, ())
     if report.separation is None:
         return WholeRowsView("Too few rows", "unknown", report.reason, note, ())
-    title = "Told apart" if report.is_significant else "Not told apart"
+    title = "MessageAlert apart" if report.is_significant else "Not told apart"
     colour = severity if severity in ("warning", "critical") else "normal"
     columns = [(name, f"{loss:.2f}") for name, loss in report.columns]
     return WholeRowsView(title, colour, report.reason, note, columns)
