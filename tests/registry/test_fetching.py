@@ -23,6 +23,15 @@ def registry(tmp_path: Path, binary: Example) -> Registered:
     return own
 
 
+def test_a_fetched_bundle_is_found_from_any_working_directory(
+    registry: Registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (
+        fetched(registry, registry.by_alias("m", "champion"), Path("state")) == folder_of(tmp_path / "state", "m") / "1"
+    )
+
+
 @pytest.mark.parametrize("follows", [True, False])
 def test_a_server_starts_with_the_bundle_that_the_alias_names(
     registry: Registered, tmp_path: Path, follows: bool

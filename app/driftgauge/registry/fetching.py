@@ -30,6 +30,7 @@ def folder_of(state_folder: Path, name: str) -> Path:
 
 def fetched(registry: Registry, version: RegisteredVersion, state_folder: Path) -> Path:
     """Return the folder of a version's bundle, downloaded unless it is there; Refused if it cannot be used."""
+    state_folder = state_folder.resolve()  # the history of releases outlives the working directory
     folder = folder_of(state_folder, version.name) / version.version
     digest = version.bundle.digest
     if folder.is_dir() and _digest(folder) == digest:

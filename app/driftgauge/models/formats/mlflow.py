@@ -49,11 +49,18 @@ def local_folder(place: str) -> Path:
     """Return a model's folder, fetched from its registry if it is there; BundleError if it cannot be fetched."""
     if not place.startswith(_SCHEMES):
         return Path(place)
+    os.environ.setdefault(_TELEMETRY_OFF, "true")
     with reading(Path(place), "mlflow"), warnings.catch_warnings(action="ignore"):
-        os.environ.setdefault(_TELEMETRY_OFF, "true")
         import mlflow.artifacts
-
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=place))
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=place))
+    except Exception as error:  # MLflow and its stores raise anything
+        said = next(iter(str(error).strip().splitlines()), "")[:200]
+        raise BundleError(
+            f'cannot fetch the model {place} ({type(error).__name__}: "{said}"): check the address, and that MLflow '
+            "answers at MLFLOW_TRACKING_URI"
+        ) from error
 
 
 def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
