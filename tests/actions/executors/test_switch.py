@@ -43,9 +43,9 @@ class Model:
         """Return the version that a bundle is named after."""
         return Target(bundle.rpartition("/")[2], bundle)
 
-    def was_switched(self, model: str, who: str, mark: str) -> str | None:
+    def was_switched(self, model: str, who: str, mark: str) -> tuple[str, str] | None:
         """Look for a mark in the changes."""
-        found: Sequence[str] = [own[0] for own in self.changes if own[2] == who and own[3].endswith(mark)]
+        found = [own[:2] for own in self.changes if own[2] == who and own[3].endswith(mark)]
         return found[-1] if found else None
 
     def alarm(self, model: str, version: str) -> str | None:
@@ -221,3 +221,17 @@ def test_a_version_that_somebody_has_replaced_meanwhile_is_judged_no_further(clo
     outcome, _ = watched(model, action, outcome, clock)
     assert outcome.detail == "version 1 of churn was not judged to the end: 3 answers now"
     assert (outcome.watch_in_seconds, model.live("churn")) == (None, "3")
+
+
+def test_what_somebody_let_answer_before_the_server_came_back_is_not_judged(clock: Clock) -> None:
+    model, action = Model("1", "2"), action_of("switch", judge_seconds=600.0)
+    model.ends_after_switch = True
+    with pytest.raises(ActionFailed, match="the server is ending"):
+        run(model, action, clock=clock)
+    model.stack.append("3")  # by somebody else
+    outcome, _ = run(model, action, clock=clock)
+    assert outcome.detail == "version 1 of churn answers instead of 2"
+    model.worse_by = "error ratio +300%"
+    looked, _ = watched(model, action, outcome, clock)
+    assert looked.detail == "version 1 of churn was not judged to the end: 3 answers now"
+    assert model.stack == ["1", "2", "1", "3"]

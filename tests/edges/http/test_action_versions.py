@@ -97,7 +97,7 @@ def test_versions_are_found_and_switched_with_who_and_why(bundles: Path, binary:
         versions.switch(model, Target("1"), "action act", REASON)
         assert versions.live(model) == "1"
         assert own.predict({"features": binary.rows(1)[0]}).json()["model_version"] == "1"
-        assert versions.was_switched(model, "action act", "[execution 1]") == "2"
+        assert versions.was_switched(model, "action act", "[execution 1]") == ("2", "1")
         assert versions.was_switched(model, "action other", "[execution 1]") is None
         history = own.client.get(f"/models/{model}/versions").json()["history"]
         assert {key: history[0][key] for key in ("kind", "who", "reason", "from_version", "to_version")} == {

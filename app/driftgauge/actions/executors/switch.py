@@ -42,8 +42,8 @@ class Versions(Protocol):
     def in_bundle(self, model: str, bundle: str) -> Target:
         """Return the version in a bundle."""
 
-    def was_switched(self, model: str, who: str, mark: str) -> str | None:
-        """Return the version from which `who` has switched with a mark in the reason; None if it has not."""
+    def was_switched(self, model: str, who: str, mark: str) -> tuple[str, str] | None:
+        """Return from which version to which `who` has switched with a mark in the reason; None if it has not."""
 
     def alarm(self, model: str, version: str) -> str | None:
         """Return why a version should not answer, in words; None if nothing is known against it."""
@@ -77,14 +77,14 @@ class SwitchExecutor:
     def run(self, action: Action, decision: Decision, sending: Sending) -> Outcome:
         """Let the other version answer; ActionFailed if it is refused or cannot be loaded."""
         own, alert, mark = _settings(action), decision.alert, _mark(decision)
-        before = self._versions.was_switched(alert.model, _who(action), mark)
-        if before is None:
+        switched = self._versions.was_switched(alert.model, _who(action), mark)
+        if switched is None:
             target = self._target(action, alert)
-            before = self._versions.live(alert.model)
+            switched = self._versions.live(alert.model), target.version
             sending()
             reason = _reason(f"{alert.name} {alert.severity}", mark)
             self._versions.switch(alert.model, target, _who(action), reason)
-        now = self._versions.live(alert.model)
+        before, now = switched  # not the live version, which somebody may have replaced since
         said = f"version {now} of {alert.model} answers instead of {before}"
         notes = {"from_version": before, "to_version": now, "switched_at": repr(self._clock())}
         return Outcome(said, notes, _wait(own) if own.judge_seconds else None)

@@ -62,11 +62,11 @@ class ReleaseVersions:
         except DriftgaugeError as error:
             raise failure(error) from error
 
-    def was_switched(self, model: str, who: str, mark: str) -> str | None:
-        """Return the version from which it was switched; see `Versions.was_switched`."""
+    def was_switched(self, model: str, who: str, mark: str) -> tuple[str, str] | None:
+        """Return from which version to which it was switched; see `Versions.was_switched`."""
         for change in reversed(self._history(model)):
             if change.cause.who == who and change.cause.reason.endswith(mark):
-                return change.from_version or ""
+                return change.from_version or "", change.to_version or ""
         return None
 
     def alarm(self, model: str, version: str) -> str | None:
