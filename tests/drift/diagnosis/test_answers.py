@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.diagnosis.diagnosis import diagnose
 from driftgauge.drift.diagnosis.facts import Facts
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 
-from tests.drift.diagnosis.made import START, facts_of, made_baseline, performance, table
+from tests.drift.diagnosis.made import CREATED, START, facts_of, made_baseline, performance, table
 
 
 def quiet() -> Facts:
@@ -79,3 +82,21 @@ def test_answers_that_changed_largely_but_not_significantly_are_not_called_usual
     )
     found = diagnose(replace(facts, report=replace(facts.report, verdicts=verdicts)))
     assert [own.kind for own in found.causes] == ["constant_answers", "performance_drop"]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(1, "B"), (2, "a class that the reference does not have"), (-1, "no class")]
+)
+def test_the_class_that_is_always_answered_is_named(code: int, name: str) -> None:
+    def rows(seed: int, classes: Any) -> dict[str, Any]:
+        numbers = np.random.default_rng(seed).normal(size=2_000)
+        return {"x": numbers, "prediction_class": Categories(classes(numbers), ("A", "B", "C"))}
+
+    def usual(numbers: Any) -> Any:
+        return (numbers > 0.0).astype(np.int64)
+
+    baseline = build_baseline(rows(1, usual), created=CREATED)
+    live = rows(3, lambda numbers: np.full(len(numbers), code))
+    found = diagnose(facts_of(baseline, rows(2, usual), live, is_binary=False)).first
+    assert found is not None
+    assert (found.kind, found.evidence["class"]) == ("constant_answers", name)

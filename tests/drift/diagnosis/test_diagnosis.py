@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from driftgauge.drift.diagnosis.diagnosis import diagnose
+from driftgauge.drift.diagnosis.diagnosis import RANKING, diagnose
 from driftgauge.drift.diagnosis.importances import Importances
 
 from tests.drift.diagnosis.made import facts_of, made_baseline, table
@@ -10,6 +10,7 @@ def test_nothing_is_wrong_with_rows_like_the_reference() -> None:
     found = diagnose(facts_of(made_baseline(), table(4_000, 2)))
     assert (found.state, found.causes, found.since) == ("nothing_wrong", (), None)
     assert [step.status for step in found.steps] == ["unknown", "fine", "fine", "unknown", "fine"]
+    assert RANKING not in found.notes
     assert found.summary == "Nothing is wrong; not known: data quality, ground truth."
 
 
@@ -26,5 +27,6 @@ def test_causes_are_ranked_by_importance_times_drift() -> None:
         known = Importances("gain", "", dict(zip(names, shares, strict=True)))
         found = diagnose(facts_of(made_baseline(), table(2_000, 2), rows, importances=known))
         assert found.state == "wrong"
+        assert found.notes[0] == RANKING
         assert found.first is not None
         assert (found.first.kind, found.first.columns) == ("column_drift", (first,))

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.drift.bins import MISSING, OTHER, UNSEEN
 from driftgauge.drift.diagnosis.case import FEWEST_ROWS, Case
 from driftgauge.drift.diagnosis.causes import Cause
 from driftgauge.drift.diagnosis.generic import cause, largest_drop
@@ -18,6 +19,7 @@ ONE_CLASS: Final = 0.98
 """Share of one class from which a model says nothing else."""
 LEAST_GROWTH: Final = 0.05
 """Growth of the share of the most frequent score."""
+_SPECIAL: Final = {UNSEEN: "a class that the reference does not have", OTHER: "a rare class", MISSING: "no class"}
 LEAST_PART: Final = 0.5
 """Part of the change of the scores that one score has to explain."""
 
@@ -73,7 +75,9 @@ def _class_shares(case: Case) -> tuple[str, float, float]:
         i = case.names.index(PREDICTION_CLASS)
         counts, usual = case.counts(i), case.expected(i)
         code = int(np.argmax(counts))
-        return case.column(i).bins.names[code], float(counts[code] / counts.sum()), float(usual[code] / usual.sum())
+        bins = case.column(i).bins
+        name = next((_SPECIAL[own] for own in _SPECIAL if bins.special.get(own) == code), bins.names[code])
+        return name, float(counts[code] / counts.sum()), float(usual[code] / usual.sum())
     if case.score is None or not case.facts.is_binary:
         return "", 0.0, 0.0
     values, reference = case.values(case.score), np.array(case.column(case.score).quantiles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from driftgauge.drift.diagnosis.case import Case
 from driftgauge.drift.diagnosis.causes import Cause
@@ -13,6 +13,7 @@ from driftgauge.drift.diagnosis.ranking import ranked_causes
 from driftgauge.drift.diagnosis.steps import Step, steps_of
 
 State = Literal["nothing_wrong", "wrong", "cannot_tell"]
+RANKING: Final = "Causes are likely ones. Their order is a ranking by importance times drift, and no proof."
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def diagnose(facts: Facts) -> Diagnosis:
         since=causes[0].since if causes else None,
         causes=causes,
         steps=steps,
-        notes=tuple(_notes(case)),
+        notes=(*((RANKING,) if causes else ()), *_notes(case)),
     )
 
 
