@@ -74,6 +74,6 @@ def test_without_importances_all_features_count_the_same_and_a_note_says_so() ->
     case = drifted()
     assert case.importance((0, 1, 2, 3, 4)) == 1.0
     assert case.importances[case.names.index(PREDICTION)] == 0.0
-    assert "importances" in diagnose(case.facts).notes[0]
+    assert "importances" in diagnose(case.facts).notes[1]
     known = replace(case.facts, importances=Importances("gain", "", dict.fromkeys(NAMES, 0.2)))
     assert not any("importances" in note for note in diagnose(known).notes)

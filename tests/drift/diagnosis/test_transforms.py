@@ -78,6 +78,8 @@ def test_hours_of_another_zone_are_found(shift: int) -> None:
 
 def test_only_columns_of_hours_are_turned() -> None:
     assert is_of_hours(quantiles(hours(1)))
+    assert is_of_hours(np.linspace(0.0, 23.9, 200))
+    assert not is_of_hours(np.linspace(2.1, 21.9, 200))  # temperatures
     for values in (np.array([]), np.arange(30.0), np.arange(7.0), np.arange(24.0) - 1.0, np.linspace(0.0, 1.0, 50)):
         assert not is_of_hours(values)
 

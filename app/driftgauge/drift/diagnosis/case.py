@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import MISSING, CodeArray, FloatArray
+from driftgauge.drift.bins import MISSING, CodeArray, FloatArray, IntArray
 from driftgauge.drift.diagnosis.facts import Facts
 from driftgauge.drift.diagnosis.importances import equal_shares
 from driftgauge.drift.diagnosis.onset import onset
@@ -17,6 +17,7 @@ from driftgauge.drift.novelty.novelty import OUTLIER
 from driftgauge.drift.reference.baseline import OUTPUTS, PREDICTION, PREDICTION_CLASS, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.rule import LIMITS
+from driftgauge.drift.windows.blocks import hours_of
 from driftgauge.drift.windows.window import Rows
 
 MOST_COMPARED: Final = 20
@@ -172,8 +173,27 @@ class Case:
             return 0
         if i not in self._onsets:
             bins = len(self.column(i).bins.names)
-            self._onsets[i] = onset(self.rows.codes[:, i], self.expected(i)[:bins])
+            known = self.expected(i) if self._hours is None else self.baseline.counts_by_hour[:, i]
+            self._onsets[i] = onset(self.rows.codes[:, i], known[..., :bins], self._hours)
         return self._onsets[i]
+
+    @cached_property
+    def _hours(self) -> IntArray | None:
+        """The hour of the day of each row; None if the baseline is not by hour."""
+        return hours_of(self.rows.at) if self.rows is not None and self.baseline.is_by_hour else None
+
+    def reference_values(self, i: int) -> FloatArray:
+        """Return values that stand for equal parts of a numeric column's reference, in the hours since its change."""
+        values = np.array(self.column(i).quantiles)
+        if self._hours is None or not values.size:
+            return values
+        rows = np.full((len(values), len(self.names)), np.nan)
+        rows[:, i] = values
+        codes = self.baseline.binner.codes(rows)[:, i]
+        by_hour = self.baseline.counts_by_hour[:, i]
+        hours = np.bincount(self._hours[self.onset(i) :], minlength=len(by_hour))
+        usual = hours @ (by_hour / by_hour.sum(axis=1, keepdims=True))
+        return weighted_quantiles(values, usual[codes] / np.bincount(codes)[codes])
 
     def tau(self, i: int) -> float:
         """Return how many rows of a column carry the information of one independent row."""
@@ -239,3 +259,14 @@ class Case:
         code = self.column(i).bins.special[MISSING]
         counts, usual = self.counts(i), self.expected(i)
         return float(counts[code] / max(1.0, counts.sum())), float(usual[code] / max(1.0, usual.sum()))
+
+
+def weighted_quantiles(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return as many values, ascending, that stand for equal parts of weighted ones; the given ones without weight."""
+    order = np.argsort(values)
+    up_to = np.cumsum(weights[order])
+    if not up_to[-1] > 0.0:
+        return values
+    levels = (np.arange(len(values)) + 0.5) / len(values)
+    found: FloatArray = values[order][np.searchsorted(up_to / up_to[-1], levels).clip(max=len(values) - 1)]
+    return found

@@ -14,7 +14,7 @@ from driftgauge.drift.diagnosis.causes import CauseKind
 from driftgauge.drift.diagnosis.found import Found
 from driftgauge.drift.diagnosis.generic import cause
 from driftgauge.drift.diagnosis.mixture import Fit, LiveValues
-from driftgauge.drift.diagnosis.transforms import best_hours, best_scaling, best_units, is_growth
+from driftgauge.drift.diagnosis.transforms import best_hours, best_scaling, best_units, is_growth, is_of_hours
 from driftgauge.drift.statistics.psi import psi
 
 LEAST_MISSING: Final = 0.01
@@ -43,7 +43,7 @@ def live_values(case: Case, i: int) -> LiveValues | None:
     values = case.values(i) if column.kind == "numeric" and column.quantiles else np.empty(0)
     if len(values) < FEWEST_ROWS:
         return None
-    return LiveValues(values, np.array(column.quantiles), case.tau(i), float(column.rows))
+    return LiveValues(values, case.reference_values(i), case.tau(i), float(column.rows))
 
 
 # ---------------------------------------------------------------- missing and new values
@@ -151,7 +151,7 @@ def changed_values(case: Case, i: int) -> Iterator[Found]:
         shown = "one value" if case.is_redacted(i) else f"the value {value:g}"
         why = f"{name}: {shown} fills {fit.share:.0%} of the newest rows."
         yield _found(case, "stuck_sensor", i, why, fit, {} if case.is_redacted(i) else {"value": value})
-    hours = best_hours(live)
+    hours = best_hours(live) if is_of_hours(np.array(column.quantiles)) else None
     if hours is not None:
         why = f"{name}: {_part(hours[1])} are those of the reference {hours[0]:+d} h, around the clock."
         yield _found(case, "time_zone_shift", i, why, hours[1], {"hours": float(hours[0])})

@@ -17,6 +17,10 @@ MOST_GROWTH: Final = 8.0
 HOURS: Final = 24
 LEAST_HOURS: Final = 12
 """Different hours in the reference from which a column counts as one of hours."""
+LEAST_WHOLE: Final = 0.9
+"""Share of whole numbers in a column of whole hours; some quantiles are interpolated."""
+FULL_CLOCK: Final = 23.0
+"""Width of a column of hours and minutes."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +133,20 @@ def best_scaling(live: LiveValues, mean: float, std: float, least: float, most: 
 
 
 def is_of_hours(reference: FloatArray) -> bool:
-    """Return whether values are hours of the day."""
+    """Return whether values are hours of the day: whole ones, or such that fill the clock, as temperatures do not."""
     if not reference.size or reference.min() < 0.0 or reference.max() >= HOURS:
         return False
-    return len(np.unique(np.floor(reference))) >= LEAST_HOURS and reference.max() - reference.min() > HOURS / 2
+    width = reference.max() - reference.min()
+    if (reference == np.round(reference)).mean() < LEAST_WHOLE and width < FULL_CLOCK:
+        return False
+    return len(np.unique(np.floor(reference))) >= LEAST_HOURS and bool(width > HOURS / 2)
 
 
 def best_hours(live: LiveValues) -> tuple[int, Fit] | None:
-    """Return the whole hours around the clock that explain the values best, from -11 to 12; None if none do."""
-    if not is_of_hours(live.reference):
-        return None
+    """Return the whole hours around the clock that explain the values best, from -11 to 12; None if none do.
+
+    The caller looks whether they are hours: the reference may be that of a few hours of the day.
+    """
     found = [(hours, fit) for hours in range(1, HOURS) if (fit := live.fit_of(_turned(hours))).is_good]
     if not found:
         return None
