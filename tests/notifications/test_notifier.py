@@ -14,8 +14,8 @@ from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.common.private_files import FileLock
 from driftgauge.notifications.notifier import Notifier, Terms
 from driftgauge.notifications.planner import Pace
-from driftgauge.notifications.rules import Rules
-from driftgauge.notifications.store import FOLDER, NotificationStore
+from driftgauge.notifications.rules import Active, Rules
+from driftgauge.notifications.store import FOLDER, NotificationError, NotificationStore
 from driftgauge.settings.notify import AnyReceiver, FileReceiver, MailReceiver, WebhookReceiver
 
 from tests.ledgers import Clock
@@ -23,6 +23,8 @@ from tests.receivers import Answer, Received, Receiver, receiver_of
 
 OPTIONS = MonitoringOptions(scrape_interval="15s", window="30s", hold="30s")
 LABELS = {"job": OPTIONS.job, "instance": "127.0.0.1:8000"}
+UNAVAILABLE = 'model_available{model_name="m"} 0\n'
+"""A page on which an alert fires after a while."""
 SOUND, DAMAGED = "prediction_log_damaged_files 0\n", "prediction_log_damaged_files 1\n"
 """Pages of metrics; an alert tells of the second."""
 
@@ -30,13 +32,15 @@ SOUND, DAMAGED = "prediction_log_damaged_files 0\n", "prediction_log_damaged_fil
 class Notified:
     """A notifier of one worker, and the errors that it records."""
 
-    def __init__(self, folder: Path | None, clock: Clock, *receivers: AnyReceiver) -> None:
+    def __init__(
+        self, folder: Path | None, clock: Clock, *receivers: AnyReceiver, store: NotificationStore | None = None
+    ) -> None:
         self.errors: list[BaseException] = []
         self.page = SOUND
         self.looks = 0
         self.is_failure_expected = False
         terms = Terms(0.0, 0.0, Pace(0.0, 0.0), "http://127.0.0.1:8000", has_dashboards=False, labels=LABELS)
-        store, rules = NotificationStore.of(folder), Rules.of(OPTIONS)
+        store, rules = store or NotificationStore.of(folder), Rules.of(OPTIONS)
         self.notifier = Notifier(receivers, rules, terms, folder, store, self.pages, clock, self.record)
         self._clock = clock
 
@@ -157,3 +161,32 @@ def test_a_message_that_fails_for_an_unexpected_reason_is_counted_and_tried_agai
     kinds = {type(error).__name__ for error in own.errors if isinstance(error, UnicodeError)}
     assert own.notifier.problems() == [f"notifications to mail: it failed with {kind}" for kind in kinds]
     own.notifier.close()
+
+
+class BusyOnce(NotificationStore):
+    """A database that cannot be read the first time."""
+
+    was_busy = False
+
+    def alerts(self) -> dict[str, Active]:
+        """Fail once, then return the alerts."""
+        if not self.was_busy:
+            self.was_busy = True
+            raise NotificationError("the database is busy")
+        return super().alerts()
+
+
+def test_a_worker_that_cannot_read_the_alerts_at_first_ends_none_of_them(tmp_path: Path, clock: Clock) -> None:
+    sent = FileReceiver(name="log", kind="file", path=tmp_path / "sent")
+    first = Notified(tmp_path, clock, sent)
+    first.page = UNAVAILABLE
+    first.run_until(lambda: len(lines(sent.path)) == 1)
+    first.notifier.close()
+    second = Notified(tmp_path, clock, sent, store=BusyOnce.of(tmp_path))
+    second.page, second.is_failure_expected = UNAVAILABLE, True
+    second.run_until(lambda: bool(second.notifier.problems()))
+    assert second.notifier.problems() == ["notifications: the database is busy"]
+    second.run_until(lambda: second.looks >= 3 and not second.notifier.problems())
+    second.notifier.close()
+    (body,) = lines(sent.path)
+    assert (body["status"], names(body)) == ("firing", ["ModelUnavailable"])

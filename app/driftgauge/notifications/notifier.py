@@ -77,7 +77,11 @@ class Notifier:
         self._store = store
         self._lock = None if state_folder is None else FileLock(state_folder / FOLDER / "lock")
         self._judge = Judge(rules, Samples(rules.wanted, terms.labels))
+        self._has_place = False
         self._is_sender = False
+        """Whether it has the place, and has begun where the worker before has ended."""
+        self._failure: str | None = None
+        """Why the last turn failed; None if it did not."""
         self._failing: Mapping[str, str] = {}
         self._sending: dict[str, threading.Thread] = {}
         self._evaluating = threading.Lock()
@@ -89,8 +93,10 @@ class Notifier:
         return self._totals
 
     def problems(self) -> list[str]:
-        """Return a sentence for each receiver whose last message did not arrive."""
-        return [f"notifications to {name}: {why}" for name, why in self._failing.items() if name in self._receivers]
+        """Return why the last turn failed, and a sentence for each receiver whose last message did not arrive."""
+        failing = {name: why for name, why in self._failing.items() if name in self._receivers}
+        own = [] if self._failure is None else [f"notifications: {self._failure}"]
+        return [*own, *(f"notifications to {name}: {why}" for name, why in failing.items())]
 
     async def run(self) -> None:
         """Evaluate and send until it is cancelled."""
@@ -100,8 +106,10 @@ class Notifier:
                 await self._turn()
             except Exception as error:
                 self._record(error)
+                self._failure = str(error) or type(error).__name__
             else:
                 self._record(None)
+                self._failure = None
             rest = REST_FACTOR * (time.perf_counter() - began)
             await asyncio.sleep(max(self._terms.interval_seconds, rest) if self._is_sender else 1.0)
 
@@ -118,11 +126,12 @@ class Notifier:
 
     def _becomes_sender(self) -> bool:
         """Return whether this worker is the one that sends; it begins where the one before has ended."""
-        if not self._is_sender and (self._lock is None or self._lock.acquire()):
-            self._is_sender = True
+        self._has_place = self._has_place or self._lock is None or self._lock.acquire()
+        if self._has_place and not self._is_sender:
             self._store.forget(list(self._receivers))
             self._judge.active = self._store.alerts()
             self._judge.patient_until = self._clock() + self._terms.hold_seconds
+            self._is_sender = True
         return self._is_sender
 
     async def _read(self, at: float) -> None:
@@ -226,6 +235,7 @@ class Notifier:
             thread.join(max(0.0, deadline - time.monotonic()))
         if any(thread.is_alive() for thread in self._sending.values()):
             return
+        self._has_place = False
         if self._lock is not None:
             self._lock.release()
         with contextlib.suppress(Exception):
