@@ -226,12 +226,12 @@ def test_the_ndcg_of_attributions_is_shown_beside_its_limit(tmp_path: Path) -> N
 
 def test_the_share_of_a_feature_in_scores_is_shown_beside_that_of_the_reference(tmp_path: Path) -> None:
     given: Given = {
-        "model_feature_attribution_share": [
+        "model_feature_attribution_ratio": [
             ({"feature_name": "prediction"}, 0.5),
             ({"feature_name": "prediction", "instance": "app-2:8000"}, 0.25),
             ({"feature_name": "hour"}, 1),
         ],
-        "model_feature_attribution_reference_share": [({"feature_name": "prediction"}, 0.125)],
+        "model_feature_attribution_reference_ratio": [({"feature_name": "prediction"}, 0.125)],
     }
     live, reference = asked("feature-drift", "Share of contributions")
     find(given, [(live, "{}", 0.375), (reference, "{}", 0.125)], tmp_path)

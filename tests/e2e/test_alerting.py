@@ -284,7 +284,10 @@ def complete(bundle: Path, watching: Watching, tmp_path: Path) -> Iterator[Chain
     newer, shadow = (make_bundle(tmp_path / version, version) for version in ("8", "9"))
     other = make_bundle(tmp_path / OTHER, "7", OTHER)
     folders = {"DRIFTGAUGE_STATE_DIR": str(tmp_path / "state"), "DRIFTGAUGE_BUNDLE_FOLDERS": str(tmp_path)}
-    env = {"DRIFTGAUGE_BUNDLES": f"{bundle},{other}", **TRUTH, **ROLLING, **ROWS, **folders}
+    told = f'[{{"name": "log", "kind": "file", "path": "{tmp_path / "sent"}"}}]'
+    acts = '[{"name": "retrain", "kind": "url", "alerts": ["ModelFeatureDrift"], "url": "http://127.0.0.1:1/"}]'
+    paid = {"DRIFTGAUGE_PRICE_PER_HOUR": "0.5", "DRIFTGAUGE_NOTIFY": told, "DRIFTGAUGE_ACTIONS": acts}
+    env = {"DRIFTGAUGE_BUNDLES": f"{bundle},{other}", **TRUTH, **ROLLING, **ROWS, **folders, **paid}
     with broker(tmp_path) as kafka, consumer(_stream(kafka), watching.port, tmp_path / "server.log", **env) as app:
         await_answer(app)
         for _ in range(ENOUGH_REQUESTS):
@@ -312,9 +315,13 @@ def _stream(kafka: Broker) -> Stream:
     return stream
 
 
+ELSEWHERE: Final = r"model_alias_|7d|latency_rise"
+"""Queries on a followed alias and on a week of latencies: tests/e2e/test_mlflow.py and promtool's tests have them."""
+
+
 @pytest.mark.long
 def test_every_query_of_rules_and_alerts_and_of_panels_of_releases_runs_and_finds_something(complete: Chain) -> None:
-    asked = _recorded() | _alert_selectors()
+    asked = {query for query in _recorded() | _alert_selectors() if not re.search(ELSEWHERE, query)}
     assert len(asked) > 50
     seen(lambda: complete.prometheus.ask("model_outcome_severity"))  # once a minute
 

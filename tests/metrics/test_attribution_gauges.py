@@ -35,8 +35,8 @@ def test_the_ndcg_stands_beside_its_threshold_and_shares_beside_the_references(a
     assert values(exposition, "model_attribution_ndcg") == [0.5]
     assert values(exposition, "model_attribution_ndcg_threshold") == [0.9]
     assert [s.labels["severity"] for s in exposition.family("model_attribution_ndcg_threshold").samples] == ["warning"]
-    assert values(exposition, "model_feature_attribution_share") == [0.25]
-    assert values(exposition, "model_feature_attribution_reference_share") == [0.75]
+    assert values(exposition, "model_feature_attribution_ratio") == [0.25]
+    assert values(exposition, "model_feature_attribution_reference_ratio") == [0.75]
     assert values(exposition, "model_attribution_rows") == [500.0]
     assert values(exposition, "model_attribution_duration_seconds") == [0.25]
 
@@ -45,7 +45,7 @@ def test_the_ndcg_stands_beside_its_threshold_and_shares_beside_the_references(a
 def test_a_stale_comparison_has_neither_ndcg_nor_shares(accept: str) -> None:
     exposition = shown(accept, of_first_feature(is_stale=True))
     assert values(exposition, "model_attribution_ndcg") == []
-    assert values(exposition, "model_feature_attribution_share") == []
+    assert values(exposition, "model_feature_attribution_ratio") == []
     assert values(exposition, "model_attribution_timestamp_seconds") == [1_700_000_000.0]
 
 

@@ -59,12 +59,12 @@ ATTRIBUTION_GAUGES: Final = (
         "model_attribution_ndcg_threshold", "NDCG below which an alert is raised.", ("severity",), _thresholds
     ),
     _by_feature(
-        "model_feature_attribution_share",
+        "model_feature_attribution_ratio",
         "Share of a feature in the contributions to the scores of live rows.",
         lambda own: own.share,
     ),
     _by_feature(
-        "model_feature_attribution_reference_share",
+        "model_feature_attribution_reference_ratio",
         "Share of a feature in the contributions to the scores of the reference.",
         lambda own: own.reference_share,
     ),

@@ -36,3 +36,8 @@ def test_dependent_rows_count_as_fewer() -> None:
     values = np.random.default_rng(5).gamma(3.0, 2.0, 1_000)
     independent, dependent = (LiveValues(values, REFERENCE, tau).fit(REFERENCE) for tau in (1.0, 25.0))
     assert dependent.chance == pytest.approx(5.0 * independent.chance)
+
+
+def test_values_as_large_as_a_number_can_be_are_behind_all_others() -> None:
+    values = np.full(1_000, np.finfo(np.float64).max)
+    assert LiveValues(values, REFERENCE).fit(values[:1]).is_good

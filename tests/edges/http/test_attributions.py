@@ -80,7 +80,7 @@ def test_other_features_that_decide_are_in_the_status_the_metrics_and_on_the_pag
         assert all(own["significant"] for own in shares.values())
         assert running.metric("model_attribution_ndcg") == pytest.approx(found["ndcg"], abs=0.02)
         assert running.metric("model_attribution_ndcg_threshold") == 0.9
-        assert running.metric("model_feature_attribution_share", feature_name="a") < 0.1
+        assert running.metric("model_feature_attribution_ratio", feature_name="a") < 0.1
         page = running.client.get("/", headers={"accept": "text/html"}).text
         assert "Other features decide" in page
         assert running.status()["monitoring"]["healthy"]

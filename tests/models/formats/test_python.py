@@ -35,7 +35,7 @@ def test_a_bundle_cannot_make_a_server_import_what_its_operator_has_not_named(tm
     made = bundle(tmp_path / "b", f"{HERE}:Doubling", patients())
     assert made.info.model.object == f"{HERE}:Doubling"
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [
-        *("baseline.json", "bundle.json", "constraints.yaml", "labels.json")
+        *("attributions.json", "baseline.json", "bundle.json", "constraints.yaml", "importances.json", "labels.json")
     ]
     with pytest.raises(UntrustedTypes, match=f"types that are not trusted: python:{HERE}:Doubling") as caught:
         load_bundle(tmp_path / "b")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+
 from driftgauge.drift.diagnosis.case import Case
 from driftgauge.drift.diagnosis.causes import Cause
 from driftgauge.drift.diagnosis.facts import Facts
@@ -45,7 +47,8 @@ def diagnose(facts: Facts) -> Diagnosis:
     case = Case(facts)
     steps = steps_of(case)
     wrong = [step for step in steps if step.status == "wrong"]
-    causes = ranked_causes(case) if wrong else ()
+    with np.errstate(over="ignore", invalid="ignore"):  # values may be as large as a number can be
+        causes = ranked_causes(case) if wrong else ()
     known = [step for step in steps[1:3] if step.status == "fine"]  # constraints hold without rows too
     state: State = "wrong" if wrong else "nothing_wrong" if known else "cannot_tell"
     return Diagnosis(

@@ -101,7 +101,8 @@ class LiveValues:
         rows = len(self.live) / max(1.0, self.tau)
         changed = np.sort(changed)
         points = np.concatenate([self._points, changed])
-        points = points + _ROUNDING * np.abs(points)
+        with np.errstate(over="ignore"):  # beyond the largest number is behind all values
+            points = points + _ROUNDING * np.abs(points)
         now, was, other = (_share_up_to(own, points) for own in (self.live, self._sorted_reference, changed))
         moved, away = now - was, other - was
         size = float(away @ away)
