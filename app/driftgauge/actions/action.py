@@ -29,7 +29,7 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The process ended after `sent`: nobody knows whether it took effect, so it is not run again."""
+    """The process ended after `sent`; whether it took effect is unknown, so it is not run again."""
     REFUSED = "refused"
     """A guard refused it."""
     DRY_RUN = "dry_run"

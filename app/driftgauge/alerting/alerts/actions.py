@@ -13,11 +13,11 @@ from driftgauge.metrics.server_series import ACTIONS
 RANGE: Final = "15m"
 """Time for which a failed action is looked back at."""
 FAILURES: Final = ("failed", "unknown")
-"""Results after which somebody must look."""
+"""Results that need a look."""
 
 
 def action_alerts(options: MonitoringOptions) -> Iterator[Alert]:
-    """Yield the alert on an action that failed, or of which nobody knows whether it took effect."""
+    """Yield the alert on an action that failed, or whose effect is unknown."""
     labels = Scope(options.by).job("action", "result")
     yield Alert(
         "DriftgaugeActionFailed",
