@@ -47,6 +47,9 @@ def test_outcomes_need_no_label(binary: Example, tmp_path: Path) -> None:
         assert some(monitor.label(["a", "b"], outcomes={"revenue": [12.5, None]})) == {}
         labels = monitor._parts().monitoring.model().labels
         assert labels is not None
+        deadline = time.monotonic() + 30.0
+        while not labels.facts.waiting and time.monotonic() < deadline:
+            time.sleep(0.1)  # a look at the labels may hold the facts up until the next one
         assert labels.facts.waiting == 1
 
 

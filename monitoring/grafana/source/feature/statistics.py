@@ -66,7 +66,7 @@ def _attribution() -> AnyPanel:
         Text("Share of contributions", "How much of what all features contribute to the scores comes from this one, of "
              "live rows and of the reference, averaged over the servers. Bad: it moves far from the reference's and "
              "stays there, so that the scores rest on other features.", RATIO),
-        share("share", "live rows"), share("reference_share", "reference"), width=24,
+        share("ratio", "live rows"), share("reference_ratio", "reference"), width=24,
         empty="attributions are not compared (DRIFTGAUGE_ATTRIBUTION_SECONDS), or this column is no feature",
     )  # fmt: skip
 
