@@ -100,6 +100,10 @@ class CheckError(DriftgaugeError, ValueError):
     """Tables cannot be compared as requested; the message says what to do."""
 
 
+class ProfileError(DriftgaugeError, ValueError):
+    """Profiles cannot be made, read or merged; the message says what to do."""
+
+
 class StateError(DriftgaugeError):
     """State files cannot be read or deleted; the message says what to do."""
 

@@ -1,0 +1,1 @@
+"""Profiles: the rows of a partition in the bins of a baseline, as integers that add up exactly."""
