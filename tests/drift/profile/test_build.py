@@ -25,3 +25,9 @@ def test_a_profile_does_not_change_when_rows_are_added_later() -> None:
 def test_the_hash_is_that_of_the_whole_baseline() -> None:
     fewer = profile_of(BASELINE, rows_of(10)[:, :1], partition="a", columns=["age"])
     assert fewer.baseline_hash == BASELINE.hash
+
+
+def test_the_ends_are_those_of_the_finite_numbers() -> None:
+    rows = np.array([[3.0, 1.0], [np.inf, 2.0], [-2.5, np.nan], [np.nan, 0.0]])
+    found = profile_of(BASELINE, rows, partition="a")
+    assert (found.lowest.tolist(), found.highest.tolist()) == ([-2.5, np.inf], [3.0, -np.inf])

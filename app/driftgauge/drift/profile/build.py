@@ -32,6 +32,7 @@ class ProfileBuilder:
         shape = len(self.counted.columns), self.counted.binner.width
         self._counts: IntArray = np.zeros(shape, dtype=np.int64)
         self._sums = Sums.none(shape[0])
+        self._lowest, self._highest = np.full(shape[0], np.inf), np.full(shape[0], -np.inf)
         self._hours = no_hours()
         self._times = (math.inf, -math.inf)
         self._in_hour: dict[int, IntArray] = {}
@@ -47,10 +48,13 @@ class ProfileBuilder:
         self._rows += len(values)
         self._counts += self.counted.binner.counts(codes)
         self._sums += self._sums_of(values)
+        known = np.isfinite(values) & self.counted.numeric
+        self._lowest = np.minimum(self._lowest, np.where(known, values, np.inf).min(axis=0, initial=np.inf))
+        self._highest = np.maximum(self._highest, np.where(known, values, -np.inf).max(axis=0, initial=-np.inf))
         if at is not None and np.isfinite(at).any():
             self._hours += rows_by_hour(at)
-            known = at[np.isfinite(at)]
-            self._times = min(self._times[0], float(known.min())), max(self._times[1], float(known.max()))
+            timed = at[np.isfinite(at)]
+            self._times = min(self._times[0], float(timed.min())), max(self._times[1], float(timed.max()))
 
     def _add_by_hour(self, codes: CodeArray, at: FloatArray | None) -> None:
         if at is None or not np.isfinite(at).all():
@@ -69,6 +73,8 @@ class ProfileBuilder:
             rows=self._rows,
             counts=self._counts.copy(),
             sums=self._sums,
+            lowest=self._lowest,
+            highest=self._highest,
             partitions=(self._partition,),
             hours=self._hours.copy(),
             start=self._times[0],

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.drift.bins import IntArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.profile.exact_sums import Sums
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import ProfileError
@@ -42,6 +42,10 @@ class Profile:
     """Rows in each bin, shape [columns, K]; K is the largest number of bins of a column."""
     sums: Sums
     """Of the standardised values, see `ExactSums`."""
+    lowest: FloatArray
+    """The smallest finite value of each column, shape [columns]; infinite without one, and for categories."""
+    highest: FloatArray
+    """The largest finite value; minus infinity without one, and for categories."""
     partitions: tuple[str, ...]
     """Names of the partitions that are counted, sorted, each once."""
     hours: IntArray = field(default_factory=no_hours)
@@ -88,6 +92,8 @@ def merge(profiles: Iterable[Profile]) -> Profile:
         rows=sum(own.rows for own in found),
         counts=_total([own.counts for own in found]),
         sums=reduce(Sums.__add__, (own.sums for own in found)),
+        lowest=reduce(np.minimum, (own.lowest for own in found)),
+        highest=reduce(np.maximum, (own.highest for own in found)),
         partitions=names,
         hours=_total([own.hours for own in found]),
         start=min(own.start for own in found),
@@ -141,4 +147,5 @@ def _content(profile: Profile) -> tuple[Any, ...]:
     by_hour = {hour: counts.tolist() for hour, counts in profile.in_hour.items()}
     plain = (profile.baseline_hash, profile.columns, profile.rows, profile.sums, profile.partitions)
     times = (profile.hours.tolist(), profile.start, profile.end, by_hour)
-    return (*plain, profile.counts.tolist(), *times, profile.schema_version)
+    ends = profile.lowest.tolist(), profile.highest.tolist()
+    return (*plain, profile.counts.tolist(), *ends, *times, profile.schema_version)
