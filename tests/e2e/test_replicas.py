@@ -219,9 +219,14 @@ def settled(replicas: Replicas, record: str, version: str) -> tuple[float, dict[
 
 
 def sampled(prometheus: Prometheus, record: str, version: str, at: float) -> dict[str, float]:
-    """Return what was recorded at exactly that time, by feature."""
-    found = prometheus.ask(f'{record}{{model_version="{version}"}}[10s]', at)
-    assert all(series["values"][-1][0] == at for series in found)
+    """Return what was recorded at exactly that time, by feature.
+
+    Rules of a group are stored one after another: one of them may be there some time before the next.
+    """
+    found = seen(
+        lambda: prometheus.ask(f'{record}{{model_version="{version}"}}[10s]', at),
+        lambda series: series and all(own["values"][-1][0] == at for own in series),
+    )
     return {series["metric"]["feature_name"]: float(series["values"][-1][1]) for series in found}
 
 

@@ -69,6 +69,7 @@ def test_every_worker_answers_alike_for_the_whole_service(bundle: Path, tmp_path
             log = status["monitoring"]["prediction_log"]
             assert (log["rows"], log["rows_queued"], set(log["rows_dropped"].values())) == (sent, 0, {0})
             assert log["bytes"] > 0
+            assert status["efficiency"]["seconds"] > 0
         assert all(same_in(status) == same_in(statuses[0]) for status in statuses)
         for told in metrics:
             assert total(told, "model_predictions_total") == sent
@@ -105,7 +106,10 @@ def same_in(status: dict[str, Any]) -> dict[str, Any]:
     windows = {name: {**own, "to": None, "from": None} for name, own in status["windows"].items()}
     requests = {**status["quality"]["requests"], "seconds": None}
     quality = {**status["quality"], "requests": requests}
-    return {**status, "windows": windows, "quality": quality, "evaluated_at": None, "report_age_seconds": None}
+    # Each worker divides what all have counted by the time since it began to count.
+    rates = dict.fromkeys(("seconds", "rows_per_second", "requests_per_second"))
+    moment = {"efficiency": {**status["efficiency"], **rates}, "evaluated_at": None, "report_age_seconds": None}
+    return {**status, "windows": windows, "quality": quality, **moment}
 
 
 def lasting(told: Samples) -> Samples:
