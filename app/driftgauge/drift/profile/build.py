@@ -49,6 +49,7 @@ class ProfileBuilder:
         self._counts += self.counted.binner.counts(codes)
         self._sums += self._sums_of(values)
         known = np.isfinite(values) & self.counted.numeric
+        values = values + 0.0  # makes one zero of two
         self._lowest = np.minimum(self._lowest, np.where(known, values, np.inf).min(axis=0, initial=np.inf))
         self._highest = np.maximum(self._highest, np.where(known, values, -np.inf).max(axis=0, initial=-np.inf))
         if at is not None and np.isfinite(at).any():

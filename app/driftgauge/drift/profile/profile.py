@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Any, Final
@@ -67,6 +67,23 @@ class Profile:
 
     def __hash__(self) -> int:
         return hash((self.baseline_hash, self.rows, self.partitions))
+
+    def to_bytes(self) -> bytes:
+        """Return the profile as bytes, the same for equal profiles: the content of its file."""
+        from driftgauge.drift.profile.profile_bytes import profile_bytes
+
+        return profile_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Profile:
+        """Read a profile; ProfileError says what is wrong with it and what to do."""
+        from driftgauge.drift.profile.profile_bytes import read_profile_bytes
+
+        return read_profile_bytes(content)
+
+    def named(self, name: str) -> Profile:
+        """Return the profile as a partition of this name, whose own partitions are no longer known."""
+        return replace(self, partitions=(name,))
 
     @property
     def has_times(self) -> bool:
