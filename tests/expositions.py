@@ -17,12 +17,14 @@ from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.facts import (
     ActionFacts,
+    Exemplar,
     IngestFacts,
     LabelFacts,
     Limits,
     MonitorFacts,
     ReleaseFacts,
     ServerFacts,
+    TelemetryFacts,
     WorkerFacts,
 )
 from driftgauge.metrics.gpu import GpuReading
@@ -93,6 +95,13 @@ Children = dict[tuple[str, ...], float]
 
 NOTIFIED = {("team", "sent"): 3.0, ("team", "failed"): 0.0}
 
+EXEMPLAR = Exemplar("ab" * 16, "cd" * 8, 0.004, START)
+TELEMETRY = TelemetryFacts(
+    {("metrics", "sent"): 400.0, ("metrics", "failed"): 0.0, ("traces", "dropped"): 2.0},
+    0.05,
+    {("POST", "/predict"): {3: EXEMPLAR}},
+)
+
 
 class Exposition:
     """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
@@ -119,6 +128,7 @@ class Exposition:
             GPUS,
             ACTED,
             NOTIFIED,
+            TELEMETRY,
         )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()

@@ -177,6 +177,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES, GPU_INFO, *(own for own, _ in GPU_GAUGES))}
     of_server |= {"server_actions", "server_action_last_result_timestamp_seconds", "server_notifications"}
+    of_server |= {"server_telemetry_items", "server_telemetry_lost_threshold_ratio"}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
     of_settings = (
         *STREAM_GAUGES,

@@ -39,6 +39,8 @@ from driftgauge.metrics.server_series import (
     PROCESS,
     REQUESTS_DENIED,
     REQUESTS_LIMITED,
+    TELEMETRY,
+    TELEMETRY_LIMIT,
 )
 from driftgauge.metrics.text_format import LOT
 from driftgauge.monitor.monitor import ColumnMonitor
@@ -116,15 +118,16 @@ def test_the_format_is_the_one_that_is_accepted(accept: str, content_type: str) 
 
 
 def _in_parts(line: str) -> tuple[str, ...]:
-    """Return a line's name, its labels as they are written but in order, and its number as it is written."""
+    """Return a line's name, its labels as they are written but in order, its number and its exemplar as written."""
     if line.startswith("#"):
         return (line,)
+    line, _, exemplar = line.partition(" # ")
     found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
     assert found, line
     name, labels, number = found.groups(default="")
     each = re.findall(r'\w+="(?:[^"\\]|\\.)*"', labels)
     assert ",".join(each) == labels
-    return (name, *sorted(each), number)
+    return (name, *sorted(each), number, exemplar.rstrip("0"))
 
 
 class Families(CollectorRegistry):
@@ -221,6 +224,8 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         ERROR_BUDGET,
         PRICE.name,
         NOTIFICATIONS.name.removesuffix("_total"),
+        TELEMETRY.name.removesuffix("_total"),
+        TELEMETRY_LIMIT.name,
         GPU_INFO.name,
         *(gauge.name for gauge, _ in GPU_GAUGES),
         REQUESTS_LIMITED.name.removesuffix("_total"),
@@ -244,6 +249,22 @@ def test_actions_are_listed_by_name_and_result_where_there_are_any() -> None:
 def test_notifications_are_counted_by_receiver_and_result_where_there_are_receivers() -> None:
     assert 'server_notifications_total{name="team",result="sent"} 3' in Exposition(TEXT, []).text
     assert "server_notifications" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
+
+
+def test_items_for_a_collector_are_counted_by_signal_and_result_where_there_is_one() -> None:
+    text = Exposition(TEXT, []).text
+    assert 'server_telemetry_items_total{signal="metrics",result="sent"} 400' in text
+    assert "server_telemetry_lost_threshold_ratio 0.05" in text
+    assert "server_telemetry" not in render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
+
+
+def test_openmetrics_alone_names_the_trace_of_a_request_in_a_bucket() -> None:
+    samples = Exposition(OPENMETRICS, []).family(HTTP_DURATION).samples
+    ((labels, found),) = [(own.labels, own.exemplar) for own in samples if own.exemplar is not None]
+    assert labels == {"method": "POST", "handler": "/predict", "le": repr(LATENCY_BUCKETS[3])}
+    assert found.labels == {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    assert (found.value, str(found.timestamp).rstrip("0")) == (0.004, f"{START}".rstrip("0"))
+    assert "trace_id" not in Exposition(TEXT, []).text
 
 
 def test_a_caller_without_limits_has_no_series_of_them() -> None:

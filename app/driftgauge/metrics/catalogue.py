@@ -18,6 +18,8 @@ from driftgauge.metrics.server_series import (
     NOTIFICATIONS,
     PRICE,
     PROCESS,
+    TELEMETRY,
+    TELEMETRY_LIMIT,
     server_series,
 )
 
@@ -38,6 +40,8 @@ def catalogue() -> list[tuple[str, str, str, str]]:
             PRICE,
             *CALLER_LIMITS,
             NOTIFICATIONS,
+            TELEMETRY,
+            TELEMETRY_LIMIT,
             *LOG_GAUGES,
             ACTIONS,
             ACTION_LAST,

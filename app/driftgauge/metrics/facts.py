@@ -240,6 +240,29 @@ class ActionFacts:
 
 
 @dataclass(frozen=True)
+class Exemplar:
+    """A request that was counted in a bucket of a histogram, and the trace that shows it."""
+
+    trace_id: str
+    span_id: str
+    value: float
+    at: float
+    """When it was answered, seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class TelemetryFacts:
+    """How what is sent to a collector of OpenTelemetry arrives."""
+
+    items: Mapping[tuple[str, str], float]
+    """Data points and spans by signal and result."""
+    lost_threshold_ratio: float
+    """Share of them that may be lost before an alert is raised."""
+    exemplars: Mapping[tuple[str, ...], Mapping[int, Exemplar]] = field(default_factory=dict)
+    """Of the histogram of requests, by method and handler and by bucket."""
+
+
+@dataclass(frozen=True)
 class ServerFacts:
     """The facts of the server itself."""
 
@@ -261,3 +284,5 @@ class ServerFacts:
     """Empty where the settings have no actions."""
     notifications: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """How many there were, by receiver and result; empty without receivers."""
+    telemetry: TelemetryFacts | None = None
+    """None if nothing is sent to a collector."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import Metric
@@ -17,7 +17,7 @@ from driftgauge.metrics.server_series import PROCESS, server_series
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED: Final = re.compile(r"\\(.)")
 _HELP: Final = "# HELP "
-_TEXT: Final = "text/plain;version=0.0.4"
+PLAIN_TEXT: Final = "text/plain;version=0.0.4"
 _OF_PROCESS: Final = frozenset({"python_info", *(spec.name for spec in PROCESS)})
 """Families that registries have of their own."""
 
@@ -28,12 +28,17 @@ def families(monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exp
     They are read from the written text, so that both are the same. That is simpler than prometheus_client's parser,
     and takes a sixth of the time, because families share their labels.
     """
-    pieces, _ = render_chunks(_TEXT, monitors, server, exposed)
+    pieces, _ = render_chunks(PLAIN_TEXT, monitors, server, exposed)
+    yield from read_families(b"".join(pieces).decode(), _OF_PROCESS)
+
+
+def read_families(page: str, left_out: Collection[str] = ()) -> Iterator[Metric]:
+    """Yield the families of a page that `render` wrote as Prometheus text, without some names."""
     read = _Labels()
-    for text in b"".join(pieces).decode().split(f"\n{_HELP}"):
-        family = _family(text.removeprefix(_HELP).split("\n"), read)
-        if family is not None:
-            yield family
+    for text in page.split(f"\n{_HELP}"):
+        lines = text.removeprefix(_HELP).split("\n")
+        if lines[0].partition(" ")[0] not in left_out:
+            yield _family(lines, read)
 
 
 def described() -> Iterator[Metric]:
@@ -58,10 +63,8 @@ class _Labels:
         return found.copy()
 
 
-def _family(lines: Sequence[str], read: _Labels) -> Metric | None:
+def _family(lines: Sequence[str], read: _Labels) -> Metric:
     name, _, text = lines[0].partition(" ")
-    if name in _OF_PROCESS:
-        return None
     kind = lines[1].rpartition(" ")[2]
     family = Metric(name.removesuffix("_total") if kind == "counter" else name, _unescaped(text), kind)
     family.samples = [_sample(line, read.of) for line in lines[2:] if line]

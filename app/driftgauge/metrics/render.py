@@ -18,15 +18,15 @@ import numpy.typing as npt
 from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
-from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
+from driftgauge.drift.bins import BoolArray, IntArray
 from driftgauge.drift.multivariate.compared import RESULTS
 from driftgauge.drift.reference.baseline import OUTPUTS
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
-from driftgauge.metrics.action_series import action_samples
 from driftgauge.metrics.alias_gauges import alias_axes
-from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.facts import Exposed as Exposed
+from driftgauge.metrics.facts import MonitorFacts, ServerFacts
+from driftgauge.metrics.family_text import family, stored
 from driftgauge.metrics.gauges import (
     ORIGINS,
     REPORT_GAUGES,
@@ -37,7 +37,6 @@ from driftgauge.metrics.gauges import (
     ShareGauge,
     reference_shares,
 )
-from driftgauge.metrics.gpu import GPU, GPU_GAUGES, GPU_INFO, GpuReading
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME, QUEUE_LIMIT, QUEUE_LIMITS
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
@@ -46,30 +45,15 @@ from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.rolling_gauges import REFERENCE, REFERENCES
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
-    AVAILABLE,
     BINS,
     FEATURE,
     INFO,
-    MODEL_LABELS,
     REFERENCE_RATIO,
-    CounterSpec,
     Declared,
 )
-from driftgauge.metrics.server_series import (
-    ACTION_LAST,
-    ACTIONS,
-    BUDGET,
-    CALLER_LIMITS,
-    CPU,
-    LOG_GAUGES,
-    NOTIFICATIONS,
-    PRICE,
-    PROCESS,
-    SLOT,
-)
-from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
+from driftgauge.metrics.server_families import server_families
+from driftgauge.metrics.text_format import Axis, labelled, sample, samples
 
-Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge | QualityGauge
 EVERYTHING: Final = Exposed()
 COLUMNS_AT_ONCE: Final = 64
 """Columns whose bins are written at once, in some tenths of a millisecond."""
@@ -91,7 +75,7 @@ def render_chunks(
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""
     members = [_MonitorSeries(facts, facts.exposed or exposed) for facts in monitors]
-    families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
+    families = chain(server_families(server, openmetrics), _model_families(members, openmetrics))
     return chain([platform.removesuffix(end)], (text.encode() for text in families), [end]), content_type
 
 
@@ -221,100 +205,39 @@ class _MonitorSeries:
             yield from samples(spec.name, base, [axis], numbers[part][known].astype(np.float64))
 
 
-def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
-    """Yield the server's own families."""
-    for index, process in enumerate(PROCESS):
-        numbers = [(w.slot, float(w.process[index])) for w in server.workers if w.is_running or index == CPU]
-        known = [sample(process.name, labelled({SLOT: slot}), n) for slot, n in numbers if not math.isnan(n)]
-        yield from _family(process, openmetrics, [known] if known else [])
-    for spec in server.series:
-        yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
-    yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
-    if server.price is not None:
-        currency, price = server.price
-        yield from _family(PRICE, openmetrics, [[sample(PRICE.name, labelled({"currency": currency}), price)]])
-    listed = [
-        sample(AVAILABLE.name, labelled(dict(zip(MODEL_LABELS, model, strict=True))), float(own))
-        for model, own in server.available.items()
-    ]
-    yield from _family(AVAILABLE, openmetrics, [listed] if listed else [])
-    notified = [
-        sample(NOTIFICATIONS.name, labelled(dict(zip(NOTIFICATIONS.labels, own, strict=True))), count)
-        for own, count in server.notifications.items()
-    ]
-    yield from _family(NOTIFICATIONS, openmetrics, [notified] if notified else [])
-    stated = [
-        *zip(CALLER_LIMITS, server.caller_limits, strict=True),
-        *zip(LOG_GAUGES, server.prediction_log, strict=True),
-    ]
-    for gauge, number in stated:
-        yield from _family(gauge, openmetrics, [] if number is None else [[sample(gauge.name, "", number)]])
-    yield from _gpu_families(server.gpus, openmetrics)
-    yield from chain.from_iterable(
-        _family(spec, openmetrics, [action_samples(spec, server.actions)] if server.actions else [])
-        for spec in (ACTIONS, ACTION_LAST)
-    )
-
-
-def _gpu_families(gpus: Sequence[GpuReading], openmetrics: bool) -> Iterator[str]:
-    """Yield the families of the GPUs; none without any."""
-    known = [
-        sample(GPU_INFO.name, labelled({GPU: str(own.index), "gpu_name": own.name, "uuid": own.uuid}), 1.0)
-        for own in gpus
-    ]
-    yield from _family(GPU_INFO, openmetrics, [known] if known else [])
-    for gauge, value in GPU_GAUGES:
-        numbers = [(own.index, value(own)) for own in gpus]
-        listed = [
-            sample(gauge.name, labelled({GPU: str(index)}), number)
-            for index, number in numbers
-            if not math.isnan(number)
-        ]
-        yield from _family(gauge, openmetrics, [listed] if listed else [])
-
-
 def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
     """Yield the `model_*` families, the children of all monitors under one name."""
     watched = [(member, report) for member in members if (report := member.report)]
-    yield from _family(INFO, openmetrics, [_info(member) for member in members])
+    yield from family(INFO, openmetrics, [_info(member) for member in members])
     for same in zip(*(member.facts.series for member in members), strict=True):
         listed = [(spec, member) for spec, member in zip(same, members, strict=True) if member.facts.lists(spec)]
-        parts = [_stored(spec, member.base, member.facts.arrays) for spec, member in listed]
-        yield from _family(same[0], openmetrics, parts or [[]])
+        parts = [stored(spec, member.base, member.facts.arrays) for spec, member in listed]
+        yield from family(same[0], openmetrics, parts or [[]])
     yield from _bin_families([member for member, _ in watched], openmetrics)
     for reported in REPORT_GAUGES:
-        yield from _family(
+        yield from family(
             reported, openmetrics, [member.gauge(reported, reported.values(report)) for member, report in watched]
         )
     for shared in SHARE_GAUGES:
-        yield from _family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
+        yield from family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
     for judged in PERFORMANCE_GAUGES:
         measured = [own for member in members if (own := member.performance(judged))]
-        yield from _family(judged, openmetrics, measured)
+        yield from family(judged, openmetrics, measured)
     for checked in QUALITY_GAUGES:
         violated = [own for member in members if (own := member.quality(checked))]
-        yield from _family(checked, openmetrics, violated)
+        yield from family(checked, openmetrics, violated)
     for stated in MONITOR_GAUGES:
         known = [member for member in members if stated.applies_to(member.facts)]
-        yield from _family(
-            stated, openmetrics, [member.gauge(stated, stated.values(member.listed)) for member in known]
-        )
+        yield from family(stated, openmetrics, [member.gauge(stated, stated.values(member.listed)) for member in known])
 
 
 def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
     """Yield the two families from which the PSI across replicas is computed: both or none."""
     known = [(m, m.facts.bin_rows) for m in members if m.exposed.bin_rows]
     counted = [(member, rows) for member, rows in known if rows is not None]
-    yield from _family(BINS, openmetrics, [member.binned(BINS, rows) for member, rows in counted])
+    yield from family(BINS, openmetrics, [member.binned(BINS, rows) for member, rows in counted])
     shares = [member.binned(REFERENCE_RATIO, reference_shares(member.facts.baseline)) for member, _ in counted]
-    yield from _family(REFERENCE_RATIO, openmetrics, shares)
-
-
-def _family(spec: Spec, openmetrics: bool, parts: Sequence[Iterable[str]]) -> Iterator[str]:
-    """Yield a family with the part of each monitor; nothing without parts."""
-    if parts:
-        yield head(spec.name, spec.type, spec.help, openmetrics=openmetrics)
-        yield from chain.from_iterable(parts)
+    yield from family(REFERENCE_RATIO, openmetrics, shares)
 
 
 def _info(member: _MonitorSeries) -> Iterator[str]:
@@ -322,27 +245,3 @@ def _info(member: _MonitorSeries) -> Iterator[str]:
     about = {label: stated.get(label, "") for label in ABOUT_LABELS}
     labels = {**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash, **about}
     yield sample(INFO.name, labelled(labels), 1.0)
-
-
-def _stored(spec: CounterSpec, base: Mapping[str, str], arrays: Arrays) -> Iterator[str]:
-    listed = _listed(spec, arrays[spec.name])
-    children = [labelled({**base, **dict(zip(spec.labels, spec.children[i], strict=True))}) for i in listed]
-    numbers = arrays[spec.name][listed]
-    if spec.type == "counter":
-        counts = numbers[:, 0].tolist()
-        yield from (sample(spec.name, labels, count) for labels, count in zip(children, counts, strict=True))
-        return
-    bounds = Axis.of("le", [*(repr(float(bound)) for bound in spec.buckets), "+Inf"])
-    for labels, row in zip(children, numbers, strict=True):
-        # With a bound below zero the sum could fall, which a counter must not.
-        total = float(row[-1]) if spec.buckets[0] >= 0 else None
-        yield histogram(spec.name, labels, bounds, np.cumsum(row[:-1]).tolist(), total)
-
-
-def _listed(spec: CounterSpec, numbers: FloatArray) -> list[int]:
-    """Return the children that are listed: of groups that were counted, or are listed from the start."""
-    if not spec.group_by:
-        return list(range(len(spec.children)))
-    groups = [child[: spec.group_by] for child in spec.children]
-    known = spec.from_start | {groups[i] for i in np.flatnonzero(numbers.any(axis=1)).tolist()}
-    return [i for i, group in enumerate(groups) if group in known]

@@ -137,6 +137,19 @@ NOTIFICATIONS: Final = Declared(
     "receivers.",
     ("name", "result"),
 )
+TELEMETRY: Final = Declared(
+    "server_telemetry_items_total",
+    "counter",
+    "Data points (`metrics`) and spans (`traces`) for the OTLP collector, by signal and result: accepted (`sent`), not "
+    "accepted (`failed`), or without room in the queue (`dropped`). Absent without otlp_endpoint.",
+    ("signal", "result"),
+)
+TELEMETRY_LIMIT: Final = Declared(
+    "server_telemetry_lost_threshold_ratio",
+    "gauge",
+    "Share of the items for the OTLP collector that may be lost before an alert is raised. Absent without "
+    "otlp_endpoint.",
+)
 LOG_GAUGES: Final = (
     Declared(
         "prediction_log_queued_rows",

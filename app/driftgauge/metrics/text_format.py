@@ -17,8 +17,10 @@ import numpy as np
 import orjson
 
 from driftgauge.drift.bins import FloatArray
+from driftgauge.metrics.facts import Exemplar
 from driftgauge.metrics.series import Kind
 
+NO_EXEMPLARS: Final[Mapping[int, Exemplar]] = {}
 LOT: Final = 1_000
 """Samples that are written at once, in a tenth of a millisecond."""
 LEAST_PLAIN: Final = 1e-4
@@ -97,17 +99,32 @@ def samples(name: str, labels: str, axes: Sequence[Axis], numbers: FloatArray) -
             yield from _lines(f"{name}{{{shared}{',' if shared else ''}", axes[0].ends, row)
 
 
-def histogram(name: str, labels: str, bounds: Axis, cumulative: Sequence[float], total: float | None) -> str:
+def histogram(
+    name: str,
+    labels: str,
+    bounds: Axis,
+    cumulative: Sequence[float],
+    total: float | None,
+    exemplars: Mapping[int, Exemplar] = NO_EXEMPLARS,
+) -> str:
     """Return the lines of one child: a bucket per bound, the count and the sum.
 
-    The last bound of `le` is +Inf.
+    The last bound of `le` is +Inf. Only OpenMetrics has exemplars, by bucket.
     None for the sum leaves both out, as both formats ask where a bucket's bound is negative.
     """
     start = f"{name}_bucket{{{labels}{',' if labels else ''}"
-    lines = [f"{start}{end}{number(count)}\n" for end, count in zip(bounds.ends, cumulative, strict=True)]
+    ends = {index: exemplar(own) for index, own in exemplars.items()}
+    numbered = enumerate(zip(bounds.ends, cumulative, strict=True))
+    lines = [f"{start}{end}{number(count)}{ends.get(index, '')}\n" for index, (end, count) in numbered]
     if total is not None:
         lines += [sample(f"{name}_count", labels, cumulative[-1]), sample(f"{name}_sum", labels, total)]
     return "".join(lines)
+
+
+def exemplar(own: Exemplar) -> str:
+    """Return what stands behind a bucket's number: the trace of a request in it, how long it took, and when."""
+    labels = labelled({"span_id": own.span_id, "trace_id": own.trace_id})
+    return f" # {{{labels}}} {number(own.value)} {round(own.at, 3)}"
 
 
 def _escaped(text: str) -> str:
