@@ -18,6 +18,7 @@ WIDTH: Final = 110
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Monitor a model that your program serves": ("Monitor", "instrument"),
     "Compare a table with a baseline": ("check", "CheckOptions", "CheckReport"),
+    "Count the rows of parts of a table": ("profile", "merge_profiles", "read_profile", "write_profile", "Profile"),
     "Assert what must hold of a table": ("suite", "Suite", "SuiteReport"),
     "Make baselines and bundles": (
         *("create_baseline", "BaselineOptions", "create_bundle", "load_bundle", "Bundle", "About"),

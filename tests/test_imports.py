@@ -63,7 +63,7 @@ PACKAGES: Final[dict[str, str]] = {
 `driftgauge` itself is open to all for its version alone.
 """
 
-PUBLIC: Final = "about errors models models.creation checks library"
+PUBLIC: Final = "about drift errors models models.creation checks library"
 """Packages whose names `driftgauge` itself offers to users: it imports them for type checkers, and on first use."""
 
 OUTSIDE: Final[dict[str, str]] = {

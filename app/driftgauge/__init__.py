@@ -20,8 +20,8 @@ replays real flights. `settings` holds every option, `errors` every reason code,
 several packages need.
 
 From Python: `Monitor` watches a model that your own program serves, `instrument` a route of FastAPI, `check` compares a
-table, and `suite` asserts what must hold of one; `create_bundle`, `load_bundle` and `create_baseline` make and read
-what they compare with. Each name is imported when it is first used.
+table, `profile` counts parts of one that add up, and `suite` asserts what must hold of one; `create_bundle`,
+`load_bundle` and `create_baseline` make and read what they compare with. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ __all__ = [
     "CheckReport",
     "DriftgaugeError",
     "Monitor",
+    "Profile",
     "Reason",
     "Refused",
     "Suite",
@@ -47,7 +48,11 @@ __all__ = [
     "create_bundle",
     "instrument",
     "load_bundle",
+    "merge_profiles",
+    "profile",
+    "read_profile",
     "suite",
+    "write_profile",
 ]
 
 if TYPE_CHECKING:
@@ -55,8 +60,11 @@ if TYPE_CHECKING:
     from driftgauge.checks.assertions.report import SuiteReport
     from driftgauge.checks.assertions.suite import Suite, suite
     from driftgauge.checks.options import CheckOptions
+    from driftgauge.checks.profile_files import read_profile, write_profile
+    from driftgauge.checks.profiling import profile
     from driftgauge.checks.report import CheckReport
     from driftgauge.checks.table import check
+    from driftgauge.drift.profile.profile import Profile, merge_profiles
     from driftgauge.errors import DriftgaugeError, Reason, Refused
     from driftgauge.library.instrument import instrument
     from driftgauge.library.monitor import Monitor
@@ -77,6 +85,7 @@ else:
             "CheckReport": "driftgauge.checks.report",
             "DriftgaugeError": "driftgauge.errors",
             "Monitor": "driftgauge.library.monitor",
+            "Profile": "driftgauge.drift.profile.profile",
             "Reason": "driftgauge.errors",
             "Refused": "driftgauge.errors",
             "Suite": "driftgauge.checks.assertions.suite",
@@ -86,7 +95,11 @@ else:
             "create_bundle": "driftgauge.models.creation.create",
             "instrument": "driftgauge.library.instrument",
             "load_bundle": "driftgauge.models.bundle",
+            "merge_profiles": "driftgauge.drift.profile.profile",
+            "profile": "driftgauge.checks.profiling",
+            "read_profile": "driftgauge.checks.profile_files",
             "suite": "driftgauge.checks.assertions.suite",
+            "write_profile": "driftgauge.checks.profile_files",
         }
         if name not in modules:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftgauge.checks.evaluator import Evaluator
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.quality import TableChecker
 from driftgauge.checks.reference import Kept, no_rows
 from driftgauge.checks.report import CheckReport, WindowVerdict
-from driftgauge.checks.rows import RowReader
+from driftgauge.checks.rows import RowReader, Rows
 from driftgauge.checks.scoring import Scorer
 from driftgauge.checks.whole_rows import WholeRows, features_of
 from driftgauge.checks.window_builder import EvidenceAccumulator
@@ -22,11 +23,10 @@ from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
-from driftgauge.drift.verdict.report import Carryover, evaluate
-from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.verdict.sizes import unusable
 from driftgauge.errors import BundleError, CheckError
 from driftgauge.tables.memory import open_table
+from driftgauge.tables.stream import TableSource
 
 
 class Check:
@@ -47,15 +47,13 @@ class Check:
         has all features, and one lacks scores or has the target. `kept` reads the rows that are kept of the reference.
         """
         self.options: Final = options or CheckOptions()
+        self.options.require_times()
         if baseline.is_by_hour and self.options.time is None:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
-        self._streams: Final = [open_table(table, self.options.bytes_at_once) for table in tables]
+        self.streams: Final[Sequence[TableSource]] = [open_table(table, self.options.bytes_at_once) for table in tables]
         self._whole: Final = baseline
         self._kept = kept
-        policy = self.options.policy
-        self._require_known(baseline, [*self.options.left_out, *policy.columns])
-        if why := unusable(policy, baseline):
-            raise CheckError(f"--statistic: {why}")
+        require_fitting(self.options, baseline)
         absent = self._absent_scores(baseline)
         self.model_problem = ""
         """Why the bundle's model could not be used, although it was needed."""
@@ -71,7 +69,7 @@ class Check:
         if not self.baseline.columns:
             raise CheckError("no column is left to compare: all of the baseline's are ignored or absent")
         self._reader: Final = RowReader(self.baseline, self.options.time, self._scorer)
-        for stream in self._streams:
+        for stream in self.streams:
             stream.require(self._reader.needed(stream))
         self._quality: Final = self._checker(constraints)
 
@@ -87,10 +85,10 @@ class Check:
     def _with_model(self, scorer: Scorer | None, absent: Sequence[str]) -> Scorer | None:
         """Return the scorer with its model loaded; None if it is not needed or cannot be used."""
         if scorer is None or not all(
-            name in stream.column_names for stream in self._streams for name in scorer.features
+            name in stream.column_names for stream in self.streams for name in scorer.features
         ):
             return None
-        if not absent and not any(scorer.info.target in stream.column_names for stream in self._streams):
+        if not absent and not any(scorer.info.target in stream.column_names for stream in self.streams):
             return None
         try:
             scorer.load_model()
@@ -102,12 +100,12 @@ class Check:
     @property
     def bytes(self) -> int:
         """Size of all tables' files."""
-        return sum(stream.bytes for stream in self._streams)
+        return sum(stream.bytes for stream in self.streams)
 
     @property
     def is_history(self) -> bool:
         """Whether there may be several windows, one after the other."""
-        return self.options.every is not None or len(self._streams) > 1
+        return self.options.every is not None or len(self.streams) > 1
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -131,12 +129,22 @@ class Check:
         read so far. Raises TableError.
         """
         evidence = EvidenceAccumulator(self.baseline.binner, self.options.policy.detector(self.baseline))
-        reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history, self._quality)
+        reader = WindowReader(self._reader, self.streams, self.options, self._scorer, self.is_history, self._quality)
         evaluator = _Evaluator(self.baseline, self.options, evidence, self._whole_rows(), self._quality)
         for rows in reader.windows(evidence, progress or (lambda _: None)):
             verdict = evaluator.verdict(rows, now)
             del rows  # frees its rows before the next window is read
             yield verdict
+
+    def rows(self, progress: Callable[[int], object] | None = None) -> Iterator[tuple[TableSource, Rows]]:
+        """Read the tables and yield their rows part by part, as a monitor observes them. See `windows`."""
+        before = 0
+        for stream in self.streams:
+            for part in stream.parts(self._reader.needed(stream)):
+                yield stream, self._reader.read(stream, part)
+                if progress is not None:
+                    progress(before + part.bytes_read)
+            before += stream.bytes
 
     def _whole_rows(self) -> WholeRows | None:
         """Return the reference's rows that whole rows are compared with; None if that is not asked for."""
@@ -157,16 +165,11 @@ class Check:
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
         scores = [name for name in RESERVED if name in baseline.names and name not in self.options.left_out]
-        return tuple(name for name in scores if any(name not in stream.column_names for stream in self._streams))
-
-    def _require_known(self, baseline: Baseline, names: Sequence[str]) -> None:
-        unknown = [name for name in names if name not in baseline.names]
-        if unknown:
-            raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
+        return tuple(name for name in scores if any(name not in stream.column_names for stream in self.streams))
 
 
 class _Evaluator:
-    """Evaluates windows in order; evidence and latches carry over to the next."""
+    """Evaluates windows of tables in order: what their rows say beside their counts too."""
 
     def __init__(
         self,
@@ -177,31 +180,18 @@ class _Evaluator:
         quality: TableChecker | None,
     ) -> None:
         self._quality = quality
-        self._baseline = baseline
         self._whole_rows = whole_rows
-        self._policy = options.policy
         self._evidence = evidence
-        self._memory = Carryover.start(evidence.detector)
-        self._rows = 0
-        self._began: dict[str, str] = {}
+        self._evaluator = Evaluator(baseline, options.policy, evidence.detector)
 
     def verdict(self, rows: WindowRows, now: float) -> WindowVerdict:
         """Return the verdict on the next window; `now` is its time if it has none."""
         window = rows.builder.window()
         at = now if window.end is None else window.end
-        self._rows += window.rows
-        policy = replace(self._policy, windows=(window.rows,), time_windows=())
-        memory = replace(self._memory, evidence=self._evidence.close_window(window, at))
-        report, self._memory = evaluate(self._baseline, [window], self._rows, memory, policy, at)
-        drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
-        self._began = {name: self._began.get(name, window.name) for name in drifting}
+        evidence = self._evidence.close_window(window, at)
         sample = rows.sample
-        return WindowVerdict(
-            window.name,
-            tuple(rows.builder.tables),
-            report,
-            self._began,
-            rows.builder.held,
+        return replace(
+            self._evaluator.verdict(window, evidence, at, rows.builder.tables, rows.builder.held),
             performance=None if sample is None else sample.performance(),
             unanswered_rows=0 if sample is None else sample.unanswered,
             multivariate=None if self._whole_rows is None else self._whole_rows.compare(window),
@@ -209,6 +199,16 @@ class _Evaluator:
             if self._quality is None or rows.quality is None
             else self._quality.report(window, rows.quality),
         )
+
+
+def require_fitting(options: CheckOptions, baseline: Baseline) -> None:
+    """Raise CheckError for options that name columns which the baseline lacks, or statistics that it cannot have."""
+    policy = options.policy
+    unknown = [name for name in (*options.left_out, *policy.columns) if name not in baseline.names]
+    if unknown:
+        raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
+    if why := unusable(policy, baseline):
+        raise CheckError(f"--statistic: {why}")
 
 
 def restrict(baseline: Baseline, names: Sequence[str]) -> Baseline:

@@ -136,8 +136,6 @@ class CheckOptions:
 
     def __post_init__(self) -> None:
         """Raise CheckError for values that contradict each other or are out of range."""
-        if self.every is not None and self.time is None:
-            raise CheckError(f"--every {self.every} needs times: name the column that holds them (--time COLUMN)")
         if self.no_constraints and self.constraints is not None:
             raise CheckError("--constraints and --no-constraints: give one of them")
         _ = self.period
@@ -153,6 +151,11 @@ class CheckOptions:
             raise CheckError(f"--drift-share {policy.drift_share:g}: give a number above 0, and at most 1")
         if not 0.0 <= policy.budget.tolerance <= 1.0:
             raise CheckError(f"--tolerance {policy.budget.tolerance:g}: give a number from 0 to 1")
+
+    def require_times(self) -> None:
+        """Raise CheckError for periods of tables whose column of times is not named."""
+        if self.every is not None and self.time is None:
+            raise CheckError(f"--every {self.every} needs times: name the column that holds them (--time COLUMN)")
 
     @property
     def period(self) -> TimeSpan | None:

@@ -44,6 +44,8 @@ class WindowVerdict:
     """The comparison of whole rows; None unless it was asked for."""
     quality: QualityReport | None = None
     """What the rows say of the constraints; None without constraints."""
+    partitions: tuple[str, ...] = ()
+    """Names of the partitions whose profiles the window is made of; none for tables."""
 
     @property
     def rows(self) -> int:

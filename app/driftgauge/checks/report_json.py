@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,6 +14,12 @@ from driftgauge.models.bundle import Performance
 
 if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport, WindowVerdict
+
+UNKNOWN_OF_PROFILES: Final = (
+    "not known from profiles: Kolmogorov-Smirnov, Wasserstein, quantiles, minimum and maximum, correlations, whole "
+    "rows, constraints and the model's performance"
+)
+"""What the report of a table says and that of profiles does not."""
 
 
 def as_bytes(report: CheckReport) -> bytes:
@@ -34,6 +40,7 @@ def _window(verdict: WindowVerdict, check: CheckReport) -> dict[str, Any]:
     return {
         "window": verdict.window,
         "tables": [os.fsencode(path).decode("utf-8", "replace") for path in verdict.tables],
+        **({"partitions": list(verdict.partitions), "unknown": UNKNOWN_OF_PROFILES} if verdict.partitions else {}),
         "drifting_since": dict(verdict.since),
         "unanswered_rows": verdict.unanswered_rows,
         "performance": _performance(verdict.performance, check.held_out),

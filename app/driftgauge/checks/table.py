@@ -1,4 +1,4 @@
-"""The check of one table, from Python."""
+"""The check of one table, or of profiles, from Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.profile_check import ProfileCheck
+from driftgauge.checks.profile_files import profiles_of
 from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
@@ -25,7 +27,8 @@ def check(
     """Compare a table with a baseline, as `driftgauge check` does.
 
     `baseline` is a Baseline, a Bundle, or the path of a `baseline.json` or of a bundle's folder. `table` is a pandas or
-    polars DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. A bundle's model predicts
+    polars DataFrame, an Arrow table, a dict of columns, or the path of a file or folder; or a `Profile`, the path of
+    one, or a list of these, which are compared as one window, or by `CheckOptions(every=…)`. A bundle's model predicts
     scores that the table lacks. Constraints that are kept with the baseline are checked too. `now`, in seconds since
     1970, is the time of rows without times, by default the current time. Raises CheckError, BundleError, TableError or
     ConstraintsError, all of them DriftgaugeError.
@@ -45,6 +48,10 @@ def check(
     {'age': 0.1}
     """
     reference = reference_of(baseline)
+    profiles = profiles_of(table)
+    if profiles is not None:
+        own = ProfileCheck(reference.baseline, profiles, options)
+        return own.report(time.time() if now is None else now)
     constraints = constraints_of(options or CheckOptions(), reference)
     comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept, constraints)
     return comparison.report(time.time() if now is None else now)

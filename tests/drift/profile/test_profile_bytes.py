@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.profile.build import profile_of
-from driftgauge.drift.profile.profile import Profile, merge
+from driftgauge.drift.profile.profile import Profile, merge_profiles
 from driftgauge.drift.profile.profile_bytes import MOST_BYTES, MOST_TEXT
 from driftgauge.errors import ProfileError
 from hypothesis import given
@@ -39,7 +39,7 @@ def profiles() -> list[Profile]:
     at = np.linspace(0.0, 86_000.0, 200)
     by_hour = profile_of(BY_HOUR, rows_of(200)[:, :1], at, partition="a")
     empty, untimed = profile_of(BASELINE, rows_of(0), partition="b"), profile_of(BASELINE, rows_of(9), partition="c")
-    return [some_profile(), by_hour, empty, untimed, merge([some_profile(), untimed])]
+    return [some_profile(), by_hour, empty, untimed, merge_profiles([some_profile(), untimed])]
 
 
 @pytest.mark.parametrize("profile", profiles(), ids=["timed", "by_hour", "empty", "untimed", "mixed"])

@@ -43,6 +43,7 @@ def run_suite(
     read.
     """
     options = options or CheckOptions()
+    options.require_times()
     opened = _opened(suite, tables, options.bytes_at_once)
     problems = [*suite.problems, *_problems(suite, opened, reference, options)]
     if problems:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +36,7 @@ class Profile:
     columns: tuple[str, ...]
     """Columns of the baseline that are counted, in its order."""
     rows: int
+    """Rows of all partitions."""
     counts: IntArray
     """Rows in each bin, shape [columns, K]; K is the largest number of bins of a column."""
     sums: Sums
@@ -57,6 +56,7 @@ class Profile:
     in_hour: Mapping[int, IntArray] = field(default_factory=dict)
     """Rows in each bin by hour of the day, as `counts`; empty unless the baseline is by hour."""
     schema_version: int = SCHEMA_VERSION
+    """Version of the form in which profiles are written."""
 
     def __repr__(self) -> str:
         made = self.partitions[0] if len(self.partitions) == 1 else f"{len(self.partitions):,} partitions"
@@ -91,42 +91,76 @@ class Profile:
         return self.rows > 0 and int(self.hours.sum()) == self.rows
 
 
-def merge(profiles: Iterable[Profile]) -> Profile:
-    """Return the profile of all rows of profiles.
+class ProfileTotals:
+    """Profiles that are being merged: they are added one by one, and none of them is kept."""
+
+    def __init__(self, first: Profile) -> None:
+        """Begin with a profile."""
+        self._sum = replace(
+            first,
+            counts=first.counts.copy(),
+            hours=first.hours.copy(),
+            in_hour={hour: counts.copy() for hour, counts in first.in_hour.items()},
+        )
+        self._partitions = set(first.partitions)
+
+    def add(self, other: Profile) -> None:
+        """Add a profile; ProfileError as `merge_profiles` has it."""
+        own = self._sum
+        require_same(own, other)
+        twice = self._partitions.intersection(other.partitions)
+        if twice:
+            raise ProfileError(f"the partition {min(twice)} is in two of the profiles: give each once")
+        self._partitions.update(other.partitions)
+        if len(self._partitions) > MOST_PARTITIONS:
+            raise ProfileError(
+                f"the profiles are of more than {MOST_PARTITIONS:,} partitions, and no more can be named: merge some "
+                "of them first under one name (--name NAME)"
+            )
+        np.add(own.counts, other.counts, out=own.counts)
+        np.add(own.hours, other.hours, out=own.hours)
+        self._sum = replace(
+            own,
+            rows=own.rows + other.rows,
+            sums=own.sums + other.sums,
+            lowest=np.minimum(own.lowest, other.lowest),
+            highest=np.maximum(own.highest, other.highest),
+            start=min(own.start, other.start),
+            end=max(own.end, other.end),
+            in_hour=_added(own.in_hour, other.in_hour),
+        )
+
+    def profile(self) -> Profile:
+        """Return the profile of all rows so far; nothing can be added after it."""
+        return replace(self._sum, partitions=tuple(sorted(self._partitions)))
+
+
+def merge_profiles(profiles: Iterable[Profile]) -> Profile:
+    """Return the profile of all rows of profiles, which are taken one by one.
 
     ProfileError if there is none, if they differ in baseline or columns, if a partition is in two of them, or if
     there are too many partitions to name.
     """
-    found = list(profiles)
-    if not found:
+    totals: ProfileTotals | None = None
+    for profile in profiles:
+        if totals is None:
+            totals = ProfileTotals(profile)
+        else:
+            totals.add(profile)
+    if totals is None:
         raise ProfileError("there is no profile to merge: give at least one")
-    for other in found[1:]:
-        _require_same(found[0], other)
-    names = _all_partitions(found)
-    return Profile(
-        baseline_hash=found[0].baseline_hash,
-        columns=found[0].columns,
-        rows=sum(own.rows for own in found),
-        counts=_total([own.counts for own in found]),
-        sums=reduce(Sums.__add__, (own.sums for own in found)),
-        lowest=reduce(np.minimum, (own.lowest for own in found)),
-        highest=reduce(np.maximum, (own.highest for own in found)),
-        partitions=names,
-        hours=_total([own.hours for own in found]),
-        start=min(own.start for own in found),
-        end=max(own.end for own in found),
-        in_hour={
-            hour: _total([own.in_hour[hour] for own in found if hour in own.in_hour])
-            for hour in sorted({hour for own in found for hour in own.in_hour})
-        },
-    )
+    return totals.profile()
 
 
-def _total(arrays: Sequence[IntArray]) -> IntArray:
-    return reduce(np.add, arrays[1:], arrays[0])
+def _added(first: Mapping[int, IntArray], other: Mapping[int, IntArray]) -> dict[int, IntArray]:
+    """Return the rows by hour of the day of both; the other's are not changed."""
+    found = dict(first)
+    for hour, counts in other.items():
+        found[hour] = found[hour] + counts if hour in found else counts
+    return dict(sorted(found.items()))
 
 
-def _require_same(first: Profile, other: Profile) -> None:
+def require_same(first: Profile, other: Profile) -> None:
     """Raise ProfileError unless two profiles count the same columns in the same bins."""
     if first.baseline_hash != other.baseline_hash:
         raise ProfileError(
@@ -144,19 +178,6 @@ def _require_same(first: Profile, other: Profile) -> None:
 def _named(profile: Profile) -> str:
     names = profile.partitions
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "a profile"
-
-
-def _all_partitions(profiles: Sequence[Profile]) -> tuple[str, ...]:
-    names = sorted(name for own in profiles for name in own.partitions)
-    twice = [name for name, other in pairwise(names) if name == other]
-    if twice:
-        raise ProfileError(f"the partition {twice[0]} is in two of the profiles: give each once")
-    if len(names) > MOST_PARTITIONS:
-        raise ProfileError(
-            f"the profiles are of {len(names):,} partitions, and at most {MOST_PARTITIONS:,} can be named: merge some "
-            "of them first under one name (--name NAME)"
-        )
-    return tuple(names)
 
 
 def _content(profile: Profile) -> tuple[Any, ...]:
