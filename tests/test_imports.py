@@ -21,8 +21,9 @@ PACKAGES: Final[dict[str, str]] = {
     "settings": "common errors drift",
     "shutdown": "",
     "tables": "common errors drift",
+    "engines": "common errors drift tables",
     "models": "about common errors drift tables",
-    "models.creation": "about common errors drift tables models",
+    "models.creation": "about common errors drift tables engines models",
     "metrics.series": "errors",
     "metrics.server_series": "errors metrics.series",
     "metrics.counters": "common drift metrics.series",
@@ -54,8 +55,8 @@ PACKAGES: Final[dict[str, str]] = {
     "process": "common errors drift settings shutdown models state registry edges.http edges.kafka edges.files "
     "composition main",
     "demo": "about errors drift settings models models.creation alerting",
-    "cli": "access about common errors drift settings tables models models.creation checks state predictions registry "
-    "alerting notifications edges.web edges.files process demo",
+    "cli": "access about common errors drift settings tables engines models models.creation checks state predictions "
+    "registry alerting notifications edges.web edges.files process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -74,12 +75,14 @@ OUTSIDE: Final[dict[str, str]] = {
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
     "confluent_kafka": "edges.kafka",
-    "fsspec": "edges.files",
+    "fsspec": "edges.files engines",
+    "ibis": "engines",
+    "pyspark": "engines",
     "datasketches": "checks",
     "evidently": "checks",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost"), "models"),
     "mlflow": "models registry",
-    "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
+    "pyarrow": "tables engines models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",
     "promql_parser": "notifications",

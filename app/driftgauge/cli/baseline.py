@@ -13,12 +13,15 @@ from driftgauge.cli.baseline_sagemaker import import_sagemaker
 from driftgauge.cli.bundle_report import about_facts, kept_constraints, show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.engine_tables import counted_baseline
 from driftgauge.cli.help import CommandLine
 from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import dumps
+from driftgauge.engines.options import EngineOptions
+from driftgauge.engines.source import uses_engine
 from driftgauge.errors import BaselineError
 from driftgauge.models import constraints_file, outlier_file, sample_file
 from driftgauge.models.beside import path_beside
@@ -34,17 +37,30 @@ baseline_app = CommandLine("Build and inspect baselines of reference data.")
 @derived_options
 def baseline_build(
     table: Annotated[
-        Path, typer.Argument(help="Reference table: csv, parquet, JSON lines, or a folder.", metavar="TABLE")
+        str,
+        typer.Argument(
+            help="Reference table: csv, parquet, JSON lines, a folder, or the URL of a table in a database.",
+            metavar="TABLE",
+        ),
     ],
     options: BaselineOptions,
     about: About,
+    engine: EngineOptions,
     kinds: Kinds = None,
     out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
 ) -> None:
-    """Build the baseline of a table, for a model that is served elsewhere."""
+    """Build the baseline of a table, for a model that is served elsewhere.
+
+    A database counts its own table where it is: postgresql://HOST/DATABASE?table=NAME. docs/engines.md has more.
+    """
     errors = console(stderr=True)
-    with errors.status("reading the table, building the baseline …"):
-        built = baseline_and_beside(table, for_table(options, table, kinds, about))
+    remarks: tuple[str, ...] = ()
+    with errors.status("reading the table, building the baseline …") as status:
+        if uses_engine(table, engine):
+            found = counted_baseline(table, engine, options, kinds, about, status)
+            built, remarks = found.built, found.remarks
+        else:
+            built = baseline_and_beside(table, for_table(options, Path(table), kinds, about))
         baseline = built.baseline
         _write(dumps(baseline).encode(), out)
         more = list(_write_beside(built, out))
@@ -53,7 +69,10 @@ def baseline_build(
         if is_new:
             _write(constraints_file.dumps(built.constraints).encode(), beside)
     show_baseline(baseline, console())
-    show_left_out(table, [*baseline.names, options.time], errors)
+    for line in remarks:
+        errors.print(line, soft_wrap=True)
+    if not uses_engine(table, engine):
+        show_left_out(Path(table), [*baseline.names, options.time], errors)
     errors.print(f"wrote {out}", soft_wrap=True)
     errors.print(f"wrote {beside}" if is_new else kept_constraints(beside), soft_wrap=True)
     for line in more:

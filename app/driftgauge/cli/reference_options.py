@@ -46,6 +46,13 @@ TrustedTypes = Annotated[
 def for_table(options: BaselineOptions, table: Path, kinds: Sequence[str] | None, about: About) -> BaselineOptions:
     """Return the options with the columns that a table has; TableError for a column that it lacks."""
     names = TableStream(table).column_names if kinds or options.ignore else ()
+    return for_columns(options, names, kinds, about)
+
+
+def for_columns(
+    options: BaselineOptions, names: Sequence[str], kinds: Sequence[str] | None, about: About
+) -> BaselineOptions:
+    """Return the options with these columns; TableError for one that is none of them."""
     ignored = chosen(options.ignore, names, "--ignore")
     return replace(options, kinds=stated_kinds(kinds or (), names), ignore=ignored, about=about)
 

@@ -113,9 +113,15 @@ def fit_numeric(values: FloatArray, bins: int = BINS) -> Bins:
     parts = max(1, bins - heavy.size)
     # Halved, so that the distance between two numbers never overflows.
     inner = 2.0 * np.quantile(rest / 2.0, np.linspace(0.0, 1.0, parts + 1)[1:-1])
-    fixed = np.concatenate([[just_below(distinct[0]), distinct[-1]], heavy, just_below(heavy)])
-    edges = _without_empty(np.union1d(fixed, inner), fixed, distinct)
-    return Bins("interval", edges=tuple(edges.tolist()))
+    fixed = fixed_edges(distinct[0], distinct[-1], heavy)
+    edges = np.union1d(fixed, inner)
+    filled = np.diff(np.searchsorted(distinct, edges, side="right")) > 0
+    return Bins("interval", edges=tuple(without_empty(edges, fixed, filled).tolist()))
+
+
+def fixed_edges(low: float, high: float, heavy: FloatArray) -> FloatArray:
+    """Return the edges that no quantile moves: the ends, and those around values with a bin of their own."""
+    return np.concatenate([[just_below(low), high], heavy, just_below(heavy)])
 
 
 def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int) -> Bins:
@@ -130,11 +136,11 @@ def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int)
     tail = [category for _, category in ranked[len(kept) :]]
     complete = len(tail) <= MAX_TAIL
     hashes = frozenset(map(category_hash, tail)) if complete else frozenset()
-    near = _near_cut([count for count, _ in ranked], len(kept)) if len(kept) == MAX_CATEGORIES else 0
+    near = near_cut([count for count, _ in ranked], len(kept)) if len(kept) == MAX_CATEGORIES else 0
     return Bins("category", categories=tuple(kept), tail=hashes, tail_complete=complete, near_cut=near)
 
 
-def _near_cut(ranked: Sequence[int], kept: int) -> int:
+def near_cut(ranked: Sequence[int] | IntArray, kept: int) -> int:
     """Return how many counts are within two standard deviations of the cut after `kept`.
 
     The result is 0 if frequency decided the cut.
@@ -196,9 +202,11 @@ def just_below(values: npt.ArrayLike) -> FloatArray:
         return np.asarray(np.nextafter(values, -np.inf))
 
 
-def _without_empty(edges: FloatArray, fixed: FloatArray, distinct: FloatArray) -> FloatArray:
-    """Drop the quantile edges that have no reference value between them and a fixed edge."""
-    filled = np.diff(np.searchsorted(distinct, edges, side="right")) > 0
+def without_empty(edges: FloatArray, fixed: FloatArray, filled: BoolArray) -> FloatArray:
+    """Drop the quantile edges that have no reference value between them and a fixed edge.
+
+    `filled` says of each two neighbours whether there is a reference value above the first, up to the second.
+    """
     movable = ~np.isin(edges, fixed)
     drop = np.zeros(edges.size, dtype=bool)
     drop[:-1] |= ~filled & movable[:-1]

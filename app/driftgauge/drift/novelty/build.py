@@ -46,12 +46,13 @@ def reference_novelty(
 ) -> ReferenceNovelty | None:
     """Score the rows of a table by their own distribution; `columns` are the baselines of its columns.
 
-    The threshold is a quantile of the scores. None for a table with too many numeric columns.
+    The threshold is a quantile of the scores. The table may be a sample of the rows behind the baselines. None for a
+    table with too many numeric columns.
     """
     numeric = np.array([column.kind == "numeric" for column in columns])
     if numeric.sum() > MOST_NUMERIC:
         return None
-    rows = columns[0].rows
+    rows = _rows_of(table)
     scales = scales_of([column for column in columns if column.kind == "numeric"])
     total = np.zeros((len(scales.mean),) * 2)
     for cells in _parts(table, columns, rows):
@@ -71,7 +72,12 @@ def _threshold(scores: FloatArray, quantile: float) -> float:
 def detector_rows(table: Table, columns: Sequence[ColumnBaseline]) -> FloatArray:
     """Return the rows of a table as a detector takes them, shape [rows, columns]."""
     rows = DetectorRows(columns, [column.name for column in columns])
-    return np.concatenate([rows.of(cells) for cells in _parts(table, columns, columns[0].rows)])
+    return np.concatenate([rows.of(cells) for cells in _parts(table, columns, _rows_of(table))])
+
+
+def _rows_of(table: Table) -> int:
+    data = next(iter(table.values()))
+    return len(data.codes if isinstance(data, Categories) else data)
 
 
 def _left_out_scores(scorer: RowScorer, cells: FloatArray, rows: int, means: FloatArray) -> FloatArray:

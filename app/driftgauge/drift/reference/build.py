@@ -66,8 +66,8 @@ def build_baseline(
     columns, cells = zip(*(_column(name, data, fixed.get(name)) for name, data in table.items()), strict=True)
     rows = _rows_of(columns)
     baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
-    codes = _codes(baseline.binner, cells)
-    baseline = _with_correlations(baseline, codes)
+    codes = codes_of(baseline.binner, cells)
+    baseline = with_correlations(baseline, codes)
     if hours is not None:
         baseline = _by_hour(baseline, table, codes, hours)
     if ordered_by is None:
@@ -176,14 +176,15 @@ def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | Non
     return replace(baseline, columns=columns)
 
 
-def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
+def codes_of(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
     """Return the codes of a table's rows, shape [rows, columns]."""
     starts = range(0, len(cells[0]), _ROWS_AT_ONCE)
     parts = (np.stack([own[first : first + _ROWS_AT_ONCE] for own in cells], axis=1) for first in starts)
     return np.concatenate([binner.codes(part) for part in parts])
 
 
-def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
+def with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
+    """Return the baseline with the correlations of rows given as codes, shape [n, columns]."""
     names = tuple(column.name for column in baseline.columns if column.kind == "numeric")
     if len(names) < 2:
         return baseline

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -263,7 +263,15 @@ def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
     return table if options.time is None else in_order(table, options.time)
 
 
-def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
+class Named(Protocol):
+    """A table, wherever it is, whose columns have names."""
+
+    @property
+    def column_names(self) -> Sequence[str]:
+        """Names of the columns."""
+
+
+def not_features(options: BaselineOptions, table: Named, *others: str) -> list[str]:
     """Return the columns that are not features: ignored ones, times, the target, an index."""
     require_columns(table.column_names, options.ignore, "the table")
     stored = index_columns(table.column_names)

@@ -1,0 +1,119 @@
+"""A table that a database computes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.reference.counted import OrderStatistics
+from driftgauge.engines.columns import as_number, is_empty
+from driftgauge.errors import TableError
+
+ROWS_AT_ONCE: Final = 1_048_576
+_SEED: Final = 0
+
+
+@dataclass(frozen=True)
+class EngineTable:
+    """An Ibis table, and what is computed of it in its database."""
+
+    table: Any
+    label: str
+    """What messages call it; without passwords."""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.table.columns)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The types of the columns, as Ibis calls them."""
+        return dict(self.table.schema())
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database runs in this process: then moving rows costs nothing."""
+        return bool(self.table.get_backend().name == "duckdb")
+
+    def close(self) -> None:
+        """End the connection to the database."""
+        self.table.get_backend().disconnect()
+
+    def fetch(self, expression: Any) -> pa.Table:
+        """Return the rows of an expression; TableError if the database refuses it."""
+        try:
+            return expression.to_pyarrow()
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def aggregates(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return aggregates of the table by name, computed in one pass; a sum of no rows is 0."""
+        if not wanted:
+            return {}
+        (found,) = self.fetch(self.table.aggregate(**wanted)).to_pylist()
+        return dict(found)
+
+    def batches(self, expression: Any) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of an expression in parts; TableError if the database refuses it."""
+        try:
+            if self.is_embedded:  # Ibis' own way makes a copy of all rows first
+                connection = self.table.get_backend().con
+                yield from connection.sql(expression.compile()).to_arrow_reader(ROWS_AT_ONCE)
+            else:
+                yield from expression.to_pyarrow_batches(chunk_size=ROWS_AT_ONCE)
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def columns(self, names: Sequence[str]) -> Any:
+        """Return the expression of some columns; one that is of no type holds numbers, as in Arrow."""
+        own = self.table
+        empty = {name: as_number(own, name) for name in names if is_empty(own[name].type())}
+        return own.select(**{name: empty.get(name, own[name]) for name in names})
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return int(self.aggregates({"rows": self.table.count()})["rows"])
+
+    def order_statistics(self, values: Any, ranks: IntArray, size: int) -> OrderStatistics:
+        """Return the values at ranks among the `size` that are not null, in ascending order."""
+        if ranks.size == 0:
+            return OrderStatistics(ranks, np.empty(0), size)
+        known = self.table.select(v=values).filter(lambda t: t.v.notnull())
+        found = self._streamed(known.order_by("v"), ranks) if self.is_embedded else self._ranked(known, ranks)
+        return OrderStatistics(ranks, found + 0.0, size)
+
+    def _streamed(self, ordered: Any, ranks: IntArray) -> FloatArray:
+        """Pick values from the sorted ones as they pass: the sort is the database's and may spill to disk."""
+        found, first = np.empty(len(ranks)), 0
+        for batch in self.batches(ordered):
+            begin, end = np.searchsorted(ranks, [first, first + batch.num_rows])
+            found[begin:end] = batch.column(0).to_numpy()[ranks[begin:end] - first]
+            first += batch.num_rows
+        return found
+
+    def _ranked(self, known: Any, ranks: IntArray) -> FloatArray:
+        """Let the database number the sorted values, so that only those at the ranks leave it."""
+        import ibis
+
+        numbered = known.mutate(r=ibis.row_number().over(order_by=known.v))
+        rows = self.fetch(numbered.filter(numbered.r.isin(ranks.tolist())).select("r", "v"))
+        order = np.argsort(rows["r"].to_numpy())
+        values: FloatArray = rows["v"].to_numpy().astype(np.float64)[order]
+        return values
+
+    def sample(self, names: list[str], rows: int, all_rows: int) -> pa.Table:
+        """Return about `rows` rows of some columns, drawn by chance; all of them if there are no more."""
+        own = self.columns(names)
+        if all_rows > rows:
+            own = own.sample(rows / all_rows, seed=_SEED)
+        return self.fetch(own)
+
+    def _failed(self, error: Exception) -> TableError:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        return TableError(f"{self.label}: {why[0]}")

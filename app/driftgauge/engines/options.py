@@ -1,0 +1,39 @@
+"""Which engine reads a table, and what it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from driftgauge.common.option import Option
+
+ENGINE: Final = "Engine"
+"""A group of options in the help."""
+EngineName = Literal["auto", "memory", "duckdb"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How tables are read that may be larger than memory."""
+
+    engine: Annotated[
+        EngineName,
+        Option(
+            "What reads files: memory, or duckdb, which counts where the rows are; auto takes duckdb for Parquet files "
+            "of 1 GiB and more, if it is installed. The tables of a URL are always counted by their own database.",
+            group=ENGINE,
+        ),
+    ] = "auto"
+    memory: Annotated[
+        str, Option("What duckdb may use, such as 512MB or 8GB.", "SIZE", ENGINE, flag="--engine-memory")
+    ] = "1GB"
+    temp: Annotated[
+        Path | None,
+        Option(
+            "Folder for what does not fit into that memory; by default a temporary one.",
+            "FOLDER",
+            ENGINE,
+            flag="--engine-temp",
+        ),
+    ] = None

@@ -1,0 +1,234 @@
+"""Tables of databases and large files by their address."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.options import EngineOptions
+from driftgauge.errors import TableError
+
+SCHEMES: Final = ("duckdb", "postgres", "postgresql", "spark", "bigquery", "snowflake", "mysql", "trino", "clickhouse")
+"""Of the URLs whose tables a database counts."""
+AUTO_BYTES: Final = 1 << 30
+"""Parquet files of at least this size are read by DuckDB, if it is installed."""
+_INSTALL: Final = "pip install 'driftgauge[engines]'"
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?", re.IGNORECASE
+)
+_GLOB: Final = re.compile(r"[*?\[]")
+_PARQUET: Final = (".parquet", ".pq")
+_CSV: Final = (".csv", ".csv.gz", ".tsv")
+
+
+def is_expression(source: Any) -> bool:
+    """Return whether a source is a table of Ibis; Ibis is not imported for the question."""
+    return type(source).__module__.startswith("ibis.expr.") and hasattr(source, "get_backend")
+
+
+def uses_engine(source: Any, options: EngineOptions) -> bool:
+    """Return whether a database reads a source: an Ibis table, the URL of one, or files that DuckDB reads."""
+    if is_expression(source):
+        return True
+    if not isinstance(source, str | Path):
+        return False
+    if _scheme(str(source)) in SCHEMES:
+        return True
+    if options.engine != "auto":
+        return options.engine == "duckdb"
+    return not _ADDRESS.match(str(source)) and _is_large(str(source)) and find_spec("ibis") is not None
+
+
+def _is_large(path: str) -> bool:
+    """Return whether a path is that of Parquet files that are not read into memory."""
+    if _GLOB.search(path) and not Path(path).exists():
+        return path.endswith(_PARQUET)
+    files = _files(Path(path))
+    if not files or not all(file.name.endswith(_PARQUET) for file in files):
+        return False
+    return sum(file.stat().st_size for file in files) >= AUTO_BYTES
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        shown = (file for file in path.rglob("*") if file.is_file())
+        return sorted(file for file in shown if not file.name.startswith(("_", ".")))
+    return [path] if path.is_file() else []
+
+
+@contextmanager
+def opened(source: Any, options: EngineOptions | None = None) -> Iterator[EngineTable]:
+    """Yield the table of an Ibis expression, a URL or files; TableError if it cannot be opened."""
+    options = options or EngineOptions()
+    if is_expression(source):
+        yield EngineTable(source, _name_of(source))
+        return
+    if find_spec("ibis") is None:
+        raise TableError(f"{without_password(str(source))}: tables in databases need the extra engines: {_INSTALL}")
+    with tempfile.TemporaryDirectory(prefix="driftgauge-") as folder:
+        table = _open(str(source), options, options.temp or Path(folder))
+        try:
+            yield table
+        finally:
+            table.close()
+
+
+def _name_of(expression: Any) -> str:
+    try:
+        return str(expression.get_name())
+    except Exception:  # an expression that is no table of its own has no name
+        return "the table"
+
+
+def _open(source: str, options: EngineOptions, temp: Path) -> EngineTable:
+    address, label = _Address.of(source), without_password(source)
+    if address is None or address.scheme not in SCHEMES:
+        return EngineTable(_of_files(source, options, temp), label)
+    openers: dict[str, Callable[[], Any]] = {
+        "duckdb": lambda: _duckdb(address.path.removeprefix("/") or ":memory:", options, temp, read_only=True),
+        "spark": lambda: _spark(address.host),
+    }
+    connection = _try(label, openers.get(address.scheme, lambda: _connect(address.url)))
+    try:
+        return EngineTable(_table(connection, address, label), label)
+    except TableError:
+        connection.disconnect()
+        raise
+
+
+def _table(connection: Any, address: _Address, label: str) -> Any:
+    path, name = address.own.get("path"), address.own.get("table")
+    if path and address.scheme == "spark":
+        return _try(label, lambda: connection.read_parquet(path))
+    if not name:
+        raise TableError(f"{label}: name the table at the end of the URL: ?table=NAME, or ?table=SCHEMA.NAME")
+    database, _, table = name.rpartition(".")
+    return _try(label, lambda: connection.table(table, database=database or None))
+
+
+def _try(label: str, open_it: Callable[[], Any]) -> Any:
+    try:
+        return open_it()
+    except TableError:
+        raise
+    except ImportError as error:
+        raise TableError(f"{label}: {error.name or error} is not installed: {_INSTALL}") from error
+    except Exception as error:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise TableError(f"cannot open {label}: {why[0]}") from None
+
+
+@dataclass(frozen=True)
+class _Address:
+    """The parts of a URL. Not `urlsplit`, which knows no host `local[2]` and drops a slash of `duckdb:////file`."""
+
+    scheme: str
+    host: str
+    path: str
+    own: Mapping[str, str]
+    """The parameters that are ours: `table` and `path`."""
+    others: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, source: str) -> _Address | None:
+        found = _ADDRESS.match(source)
+        if found is None:
+            return None
+        pairs = parse_qsl(found["query"] or "", keep_blank_values=True)
+        own = {name: value for name, value in pairs if name in ("table", "path")}
+        others = [(name, value) for name, value in pairs if name not in own]
+        return cls(found["scheme"].lower(), found["host"], found["path"], own, others)
+
+    @property
+    def url(self) -> str:
+        """The URL without our parameters."""
+        query = "?" + urlencode(self.others) if self.others else ""
+        return f"{self.scheme}://{self.host}{self.path}{query}"
+
+
+def _scheme(source: str) -> str:
+    address = _Address.of(source)
+    return "" if address is None else address.scheme
+
+
+def without_password(source: str) -> str:
+    """Return an address as messages show it: without password, parameters and fragment, but with the table.
+
+    >>> without_password("postgresql://me:secret@db:5432/flights?table=f&sslpassword=x")
+    'postgresql://me@db:5432/flights?table=f'
+    """
+    address = _Address.of(source)
+    if address is None:
+        return source
+    user, at, host = address.host.rpartition("@")
+    query = "&".join(f"{name}={value}" for name, value in address.own.items())
+    shown = f"{address.scheme}://{user.partition(':')[0]}{at}{host}{address.path}"
+    return f"{shown}?{query}" if query else shown
+
+
+# ---------------------------------------------------------------- connections
+
+
+def _connect(url: str) -> Any:
+    import ibis
+
+    return ibis.connect(url)
+
+
+def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: bool = False) -> Any:
+    import ibis
+
+    if read_only and database != ":memory:" and not Path(database).is_file():
+        raise TableError(f"cannot open {database}: there is no such file")
+    settings = {"memory_limit": options.memory, "temp_directory": str(temp)}
+    return ibis.duckdb.connect(database, read_only=read_only and database != ":memory:", **settings)
+
+
+def _spark(host: str) -> Any:
+    import ibis
+    from pyspark.sql import SparkSession
+
+    master = host if host.startswith("local") else f"spark://{host}"
+    # In UTC, as times without a zone are.
+    builder = SparkSession.builder.master(master).appName("driftgauge").config("spark.sql.session.timeZone", "UTC")
+    return ibis.pyspark.connect(builder.getOrCreate())
+
+
+def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
+    """Return the table of files that DuckDB reads, from here or by fsspec from elsewhere."""
+    scheme = _scheme(source)
+    label = without_password(source)
+    connection = _try(label, lambda: _duckdb(":memory:", options, temp))
+    if scheme:
+        _try(label, lambda: connection.register_filesystem(_filesystem(scheme, label)))
+        paths: Any = source
+    elif _GLOB.search(source) and not Path(source).exists():
+        paths = source
+    else:
+        paths = [str(file) for file in _files(Path(source))]
+    if not paths:
+        raise TableError(f"cannot read {label}: there is no such file")
+    first = paths if isinstance(paths, str) else paths[0]
+    if first.endswith(_PARQUET):
+        return _try(label, lambda: connection.read_parquet(paths, hive_partitioning=True))
+    if first.endswith(_CSV):
+        return _try(label, lambda: connection.read_csv(paths, sample_size=-1))
+    raise TableError(f"cannot read {label}: duckdb reads Parquet and CSV files here; leave out --engine duckdb")
+
+
+def _filesystem(scheme: str, label: str) -> Any:
+    try:
+        import fsspec  # type: ignore[import-untyped]
+
+        return fsspec.filesystem(scheme)
+    except (ImportError, ValueError) as error:
+        hint = "driftgauge[s3]" if scheme == "s3" else "the library of fsspec for it"
+        raise TableError(f"{label}: the library for {scheme}:// is missing: pip install '{hint}'") from error

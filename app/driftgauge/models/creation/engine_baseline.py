@@ -1,0 +1,149 @@
+"""The baseline of a table in a database: counted there, with the help of a sample of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.quality.suggestion import ColumnFacts, TableFacts, suggest
+from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
+from driftgauge.drift.reference.build import codes_of, with_correlations
+from driftgauge.drift.reference.columns import Categories, ColumnBaseline, Kind, Table
+from driftgauge.engines.categories import categorical_column
+from driftgauge.engines.columns import kinds_of
+from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.numbers import numeric_columns, summaries
+from driftgauge.errors import BaselineError
+from driftgauge.models.creation.baseline import (
+    BaselineOptions,
+    BuiltBaseline,
+    baseline_and_beside,
+    column_kinds,
+    kept_rows,
+    not_features,
+    now_text,
+    telling_outliers,
+)
+from driftgauge.tables.cells import text_lengths
+from driftgauge.tables.table import column
+
+FETCHED_CELLS: Final = 20_000_000
+"""Cells of a table that is fetched whole: then every number is that of the same table in memory."""
+SAMPLED_ROWS: Final = 200_000
+"""Rows of a larger table that are drawn for correlations and outliers, which need whole rows."""
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """How much of a table leaves its database."""
+
+    fetched_cells: int = FETCHED_CELLS
+    sampled_rows: int = SAMPLED_ROWS
+    progress: Callable[[str], object] = lambda _: None
+    """Called with what was done."""
+
+
+@dataclass(frozen=True)
+class EngineBaseline:
+    """A baseline that a database counted, and what it rests on."""
+
+    built: BuiltBaseline
+    remarks: tuple[str, ...]
+    """What the baseline has of a sample alone, or has not."""
+
+
+def baseline_in_engine(
+    source: EngineTable, options: BaselineOptions | None = None, plan: EnginePlan | None = None
+) -> EngineBaseline:
+    """Build the baseline of a table in a database; raises BaselineError or TableError.
+
+    A small table is fetched. Of a larger one the database counts rows, and a sample gives correlations and outliers.
+    """
+    options, plan = options or BaselineOptions(), plan or EnginePlan()
+    left_out = not_features(options, source)
+    names = [name for name in source.column_names if name not in left_out]
+    if not names:
+        raise BaselineError("the reference has no columns: name at least one feature")
+    rows = source.count()
+    if rows == 0:
+        raise BaselineError("the reference has no rows: a baseline needs at least one")
+    if rows * len(names) <= plan.fetched_cells:
+        fetched = source.fetch(source.columns([*names, *([options.time] if options.time else [])]))
+        return EngineBaseline(baseline_and_beside(fetched, replace(options, ignore=())), ())
+    if options.time is not None:
+        raise BaselineError(_no_order(rows, len(names), plan, options))
+    return _counted(source, names, rows, options, plan)
+
+
+def _counted(
+    source: EngineTable, names: list[str], rows: int, options: BaselineOptions, plan: EnginePlan
+) -> EngineBaseline:
+    """Build the baseline of a table that stays where it is."""
+    classes: dict[str, Kind] = {PREDICTION_CLASS: "categorical"} if PREDICTION_CLASS in names else {}
+    lengths = [name for name, kind in options.kinds.items() if kind == "text"]
+    stated: dict[str, Kind] = {**classes, **column_kinds(options.kinds), **dict.fromkeys(lengths, "numeric")}
+    kinds = kinds_of(source.schema, names, stated)
+    columns, facts = _columns(source, kinds, rows, plan.progress)
+    own = tuple(columns[name] for name in names)
+    baseline = Baseline(own, rows=rows, created=now_text(), zero_bin=options.zero_bin, about=options.about)
+    baseline = measuring_length(baseline, lengths)
+    drawn = source.sample(names, plan.sampled_rows, rows)
+    cells = _cells(drawn, kinds, lengths)
+    plan.progress("a sample of the rows")
+    baseline = with_correlations(baseline, codes_of(baseline.binner, _observed(cells, baseline)))
+    baseline = telling_outliers(baseline, cells, options, drawn)
+    built = BuiltBaseline(baseline, suggest(baseline, TableFacts(facts)), kept_rows(cells, options))
+    whole = drawn.num_rows == rows
+    return EngineBaseline(built, () if whole else (_of_sample(drawn.num_rows),))
+
+
+def _columns(
+    source: EngineTable, kinds: Mapping[str, Kind], rows: int, progress: Callable[[str], object]
+) -> tuple[dict[str, ColumnBaseline], dict[str, ColumnFacts]]:
+    found = summaries(source, [name for name, kind in kinds.items() if kind == "numeric"])
+    columns = numeric_columns(source, found, progress)
+    facts = {
+        name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
+        for name, own in found.items()
+    }
+    for name, kind in kinds.items():
+        if kind != "numeric":
+            columns[name], facts[name] = categorical_column(source, name, rows)
+            progress(name)
+    return columns, facts
+
+
+def _cells(drawn: pa.Table, kinds: Mapping[str, Kind], lengths: list[str]) -> Table:
+    return {
+        name: text_lengths(drawn[name], name) if name in lengths else column(drawn, name, kind)
+        for name, kind in kinds.items()
+    }
+
+
+def _observed(cells: Table, baseline: Baseline) -> list[FloatArray]:
+    """Return the cells as a monitor has them: categories by the codes of their bins."""
+    found: list[FloatArray] = []
+    for own, data in zip(baseline.columns, cells.values(), strict=True):
+        known = np.append(own.bins.encode(data.names), np.nan)[data.codes] if isinstance(data, Categories) else data
+        found.append(known + 0.0)
+    return found
+
+
+def _of_sample(rows: int) -> str:
+    return (
+        f"correlations and the threshold of outliers are those of {rows:,} rows drawn by chance; "
+        "duplicate rows were not counted"
+    )
+
+
+def _no_order(rows: int, columns: int, plan: EnginePlan, options: BaselineOptions) -> str:
+    return (
+        f"--time {options.time}: {rows:,} rows of {columns} columns are more than are fetched "
+        f"({plan.fetched_cells:,} cells), and expected ranges need all rows in order: leave out --time and add "
+        f"--ignore {options.time}, or take a part of the rows"
+    )

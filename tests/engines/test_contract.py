@@ -1,0 +1,64 @@
+"""Every database gives the baseline that the same table has in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.columns import column_content
+from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
+from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
+
+from tests.engines.awkward import TABLES
+from tests.engines.databases import Hold, in_duckdb, in_postgres
+
+ALL_ROWS = 10**9
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def hold(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hold]:
+    if request.param == "duckdb":
+        database = in_duckdb(tmp_path_factory.mktemp("duckdb"))
+    else:
+        database = in_postgres(request.getfixturevalue("postgres").new_database())
+    with database as hold:
+        yield hold
+
+
+def counted(hold: Hold, table: pa.Table, options: BaselineOptions | None = None) -> BuiltBaseline:
+    """Return the baseline that the database counts; it fetches nothing but a sample of all rows."""
+    return baseline_in_engine(hold(table), options, EnginePlan(fetched_cells=0, sampled_rows=ALL_ROWS)).built
+
+
+def content(baseline: Baseline) -> list[dict[str, Any]]:
+    """Return the columns but for moments, which depend on the order of a sum in the last bits."""
+    rounded = ("mean", "std")
+    return [
+        {key: value for key, value in column_content(column).items() if key not in rounded}
+        for column in baseline.columns
+    ]
+
+
+def assert_close(found: float, expected: float) -> None:
+    assert math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-300) or (math.isnan(found) and math.isnan(expected))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_baseline_is_that_of_the_table_in_memory(hold: Hold, name: str) -> None:
+    found, expected = counted(hold, TABLES[name]), baseline_and_beside(TABLES[name])
+    assert content(found.baseline) == content(expected.baseline)
+    for own, other in zip(found.baseline.columns, expected.baseline.columns, strict=True):
+        assert_close(own.mean, other.mean)
+        assert_close(own.std, other.std)
+    assert found.constraints.columns == expected.constraints.columns
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_small_table_is_fetched_and_has_the_hash_of_the_one_in_memory(hold: Hold, name: str) -> None:
+    found = baseline_in_engine(hold(TABLES[name]))
+    assert found.built.baseline.hash == baseline_and_beside(TABLES[name]).baseline.hash
+    assert found.remarks == ()

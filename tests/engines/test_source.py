@@ -1,0 +1,121 @@
+"""Addresses of tables, and what opens them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from driftgauge.engines import source
+from driftgauge.engines.options import EngineOptions
+from driftgauge.engines.source import opened, uses_engine, without_password
+from driftgauge.errors import TableError
+
+from tests.postgres import Postgres
+
+TABLE = pa.table({"x": [1.0, 2.0, 3.0], "c": ["a", "b", None]})
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Path:
+    path = tmp_path / "table.parquet"
+    pq.write_table(TABLE, path)
+    return path
+
+
+def test_a_file_is_read_by_duckdb_if_it_is_asked_for(parquet: Path) -> None:
+    assert not uses_engine(str(parquet), EngineOptions())
+    assert uses_engine(str(parquet), EngineOptions(engine="duckdb"))
+    with opened(str(parquet)) as table:
+        assert table.fetch(table.table).equals(TABLE)
+
+
+def test_large_parquet_files_are_read_by_duckdb(parquet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "AUTO_BYTES", 100)
+    assert uses_engine(str(parquet), EngineOptions())
+    assert uses_engine(parquet.parent, EngineOptions())
+    assert not uses_engine(str(parquet), EngineOptions(engine="memory"))
+
+
+def test_a_pattern_names_several_files(parquet: Path, tmp_path: Path) -> None:
+    pq.write_table(TABLE, tmp_path / "other.parquet")
+    pattern = str(tmp_path / "*.parquet")
+    assert uses_engine(pattern, EngineOptions())
+    with opened(pattern) as table:
+        assert table.count() == 6
+
+
+def test_a_folder_gives_columns_by_the_names_of_its_folders(tmp_path: Path) -> None:
+    for day in ("a", "b"):
+        (tmp_path / f"day={day}").mkdir()
+        pq.write_table(TABLE, tmp_path / f"day={day}" / "1.parquet")
+    with opened(tmp_path, EngineOptions(engine="duckdb")) as table:
+        assert table.column_names == ("x", "c", "day")
+        assert table.count() == 6
+
+
+def test_objects_are_read_by_fsspec(parquet: Path) -> None:
+    import fsspec  # type: ignore[import-untyped]
+
+    fsspec.filesystem("memory").pipe("bucket/table.parquet", parquet.read_bytes())
+    with opened("memory://bucket/table.parquet", EngineOptions(engine="duckdb")) as table:
+        assert table.count() == 3
+
+
+def test_a_database_of_duckdb_is_opened_without_writing_to_it(tmp_path: Path) -> None:
+    import duckdb
+
+    path = tmp_path / "own.db"
+    with duckdb.connect(str(path)) as own:
+        own.execute('CREATE TABLE "two words" AS SELECT 1 AS x')
+    path.chmod(0o444)
+    with opened(f"duckdb:///{path}?table=two words") as table:
+        assert table.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://me:secret@db:5432/d?table=s.t&password=x", "postgresql://me@db:5432/d?table=s.t"),
+        ("s3://key:secret@bucket/x.parquet", "s3://key@bucket/x.parquet"),
+        ("spark://local[2]?path=/data/x.parquet", "spark://local[2]?path=/data/x.parquet"),
+        ("table.parquet", "table.parquet"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(address: str, expected: str) -> None:
+    assert without_password(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("duckdb:///absent.db?table=t", "there is no such file"),
+        ("postgresql://me:secret@127.0.0.1:1/d?table=t", "cannot open postgresql://me@127.0.0.1:1/d"),
+        ("absent.parquet", "there is no such file"),
+        ("nowhere://bucket/x.parquet", "the library for nowhere:// is missing"),
+    ],
+)
+def test_what_cannot_be_opened_is_named_without_secrets(address: str, why: str) -> None:
+    with pytest.raises(TableError) as caught, opened(address, EngineOptions(engine="duckdb")):
+        pass
+    assert why in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_url_of_a_database_names_a_table(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with pytest.raises(TableError, match=r"name the table at the end of the URL: \?table=NAME"), opened(url):
+        pass
+    with pytest.raises(TableError, match=r"cannot open .*absent"), opened(f"{url}?table=absent"):
+        pass
+
+
+def test_other_formats_are_left_to_memory(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"x": 1}\n')
+    with (
+        pytest.raises(TableError, match="leave out --engine duckdb"),
+        opened(path, EngineOptions(engine="duckdb")),
+    ):
+        pass
