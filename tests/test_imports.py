@@ -38,6 +38,7 @@ PACKAGES: Final[dict[str, str]] = {
     "registry": "common errors models releases",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
     "notifications": "common errors settings alerting",
+    "replicas": "errors",
     "edges.formats": "actions common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
@@ -56,7 +57,7 @@ PACKAGES: Final[dict[str, str]] = {
     "composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables engines models models.creation checks state predictions "
-    "registry alerting notifications edges.web edges.files process demo",
+    "registry alerting notifications replicas edges.web edges.files process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.

@@ -51,6 +51,12 @@ COMMANDS: Final = (
         "Say what is wrong with the models of a running server, and what to do.",
     ),
     LazyCommand(
+        "replicas",
+        "driftgauge.cli.replicas",
+        "replicas",
+        "Show all models of all servers of a Prometheus, and what is stale, missing or inconsistent.",
+    ),
+    LazyCommand(
         "models",
         "driftgauge.cli.models",
         "models_app",

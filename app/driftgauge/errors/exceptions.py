@@ -69,6 +69,10 @@ class MonitoringError(DriftgaugeError):
     """Prometheus or Alertmanager cannot be configured or started as asked; the message says what to do."""
 
 
+class PrometheusError(DriftgaugeError):
+    """A Prometheus cannot be asked; the message says what to do."""
+
+
 class BaselineError(DriftgaugeError, ValueError):
     """A baseline cannot be built or read; the message says what to do."""
 

@@ -1,0 +1,283 @@
+"""The models of all servers, put together from what Prometheus answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from driftgauge.replicas.prometheus import Prometheus, Sample
+from driftgauge.replicas.queries import MODEL, Asked, queries
+
+Key = tuple[str, ...]
+"""Values of labels, in the order of `Asked.server`, `Asked.replica` or `Asked.model`."""
+Answers = Mapping[str, Sequence[Sample]]
+"""Series by the name of their query."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that is scraped now, or was lately."""
+
+    deployment: Key
+    instance: str
+    is_up: bool | None
+    """None if it is no longer scraped."""
+    last_sample: float | None
+    workers: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A version of a model in one server that answers."""
+
+    deployment: Key
+    instance: str
+    name: str
+    version: str
+    baseline_hashes: tuple[str, ...]
+    gauges: Mapping[str, float]
+    rows: float | None
+    rows_per_second: float | None
+    last_row: float | None
+
+    @property
+    def server(self) -> Key:
+        """The key of its server."""
+        return (*self.deployment, self.instance)
+
+    def gauge(self, name: str) -> float | None:
+        """Return a gauge by its name, None if it is absent."""
+        return self.gauges.get(name)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it answers requests; servers that list no versions have one."""
+        return self.gauges.get("model_live", 1.0) > 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, with a number that says how much it changed."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a model in a deployment, over all its servers."""
+
+    deployment: Key
+    name: str
+    version: str
+    replicas: tuple[Replica, ...]
+    """In the servers that answer now."""
+    servers: tuple[str, ...]
+    """Servers that have it or had it lately, and are still scraped."""
+    workers: int
+    drifted: int
+    worst: Column | None
+    """The column with the largest change relative to its limit, in the verdict of one server."""
+    across: Column | None
+    """The column with the largest PSI over the rows of all servers in an hour."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it answers requests on any server; unknown versions count as live."""
+        return any(own.is_live for own in self.replicas) or not self.replicas
+
+    @property
+    def rows(self) -> float | None:
+        """Rows that monitoring has counted since the states of the servers were created."""
+        return _sum(own.rows for own in self.replicas)
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows in a second, over five minutes."""
+        return _sum(own.rows_per_second for own in self.replicas)
+
+    @property
+    def last_row(self) -> float | None:
+        """When the last rows were counted; None if that was before the time that is looked at."""
+        return max((own.last_row for own in self.replicas if own.last_row is not None), default=None)
+
+    @property
+    def last_evaluation(self) -> float | None:
+        """When the server whose verdict is oldest made it."""
+        found = [own.gauge("model_evaluation_timestamp_seconds") for own in self.replicas]
+        return min((at for at in found if at is not None), default=None)
+
+    @property
+    def live_since(self) -> float | None:
+        """When the last server began to answer with this version."""
+        return self.worst_gauge("model_live_since_timestamp_seconds")
+
+    @property
+    def baseline_hashes(self) -> tuple[str, ...]:
+        """The baselines that its servers compare with; there should be one."""
+        return tuple(sorted({found for own in self.replicas for found in own.baseline_hashes}))
+
+    def worst_gauge(self, name: str) -> float | None:
+        """Return the largest value of a gauge over the servers, None where none has it."""
+        return max((value for own in self.replicas if (value := own.gauge(name)) is not None), default=None)
+
+    @property
+    def drift(self) -> str | None:
+        """The verdict of the server with the worst one, in a word; None if no server answers."""
+        return _word(self.worst_gauge("model_drift_severity"), bool(self.worst_gauge("model_evaluated_features")))
+
+    @property
+    def performance(self) -> str | None:
+        """The verdict on ground truth, in a word; None where nothing has been judged."""
+        return _word(self.worst_gauge("model_performance_severity"), True)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is known of all servers at one time."""
+
+    at: float
+    asked: Asked
+    models: tuple[ModelVersion, ...]
+    servers: tuple[Server, ...]
+    replicas_before: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    """Servers that had a model, of any version, before `Asked.since`: by deployment and name of the model."""
+    warnings: tuple[str, ...] = ()
+    """What the Prometheus said about its own answers, such as that a part of them is missing."""
+
+
+WORDS: Final = ("normal", "info", "warning", "critical")
+INSUFFICIENT: Final = "too few rows"
+
+
+def _word(severity: float | None, is_judged: bool) -> str | None:
+    if severity is None:
+        return None
+    return WORDS[min(int(severity), len(WORDS) - 1)] if is_judged or severity > 0 else INSUFFICIENT
+
+
+def look(prometheus: Prometheus, asked: Asked) -> Overview:
+    """Ask a Prometheus about all servers, at one time of its own clock."""
+    at = prometheus.now()
+    answers, warnings = {}, []
+    for name, query in queries(asked).items():
+        answers[name], said = prometheus.ask(query, at)
+        warnings += said
+    return overview(answers, at, asked, dict.fromkeys(warnings))
+
+
+def overview(answers: Answers, at: float, asked: Asked, warnings: Mapping[str, object] | None = None) -> Overview:
+    """Return what answers to all queries say together."""
+    servers = _servers(answers, asked)
+    return Overview(
+        at,
+        asked,
+        _models(answers, at, asked, servers),
+        tuple(servers[key] for key in sorted(servers)),
+        _before(answers, asked),
+        tuple(warnings or ()),
+    )
+
+
+def _servers(answers: Answers, asked: Asked) -> dict[Key, Server]:
+    up = _by_key(answers["up"], asked.server)
+    seen = {**_by_key(answers["last_sample_before"], asked.server), **_by_key(answers["last_sample"], asked.server)}
+    workers = _by_key(answers["workers"], asked.server)
+    return {
+        key: Server(
+            deployment=key[:-1],
+            instance=key[-1],
+            is_up=up[key] > 0 if key in up else None,
+            last_sample=seen.get(key),
+            workers=int(workers.get(key, 0)),
+        )
+        for key in {*up, *seen}
+    }
+
+
+def _models(answers: Answers, at: float, asked: Asked, servers: Mapping[Key, Server]) -> tuple[ModelVersion, ...]:
+    replicas: dict[Key, list[Replica]] = defaultdict(list)
+    for own in _replicas(answers, at, asked):
+        replicas[(*own.deployment, own.name, own.version)].append(own)
+    down = _models_of_servers_that_are_down(answers, asked, servers)
+    drifted = _by_key(answers["drifted"], asked.model)
+    worst, across = _columns(answers["worst"], asked), _columns(answers["across"], asked)
+    return tuple(
+        ModelVersion(
+            deployment=key[:-2],
+            name=key[-2],
+            version=key[-1],
+            replicas=tuple(replicas[key]),
+            servers=tuple(sorted({own.instance for own in replicas[key]} | down[key])),
+            workers=sum(servers[where].workers for own in replicas[key] if (where := own.server) in servers),
+            drifted=max(int(drifted.get(key, 0)), _most_drifted(replicas[key])),
+            worst=worst.get(key),
+            across=across.get(key),
+        )
+        for key in sorted({*replicas, *down})
+    )
+
+
+def _models_of_servers_that_are_down(
+    answers: Answers, asked: Asked, servers: Mapping[Key, Server]
+) -> dict[Key, set[str]]:
+    """Return the servers that do not answer, by the models that they had lately."""
+    found: dict[Key, set[str]] = defaultdict(set)
+    for series in answers["info_lately"]:
+        where = servers.get(series.key(asked.server))
+        if where is not None and where.is_up is False:
+            found[series.key(asked.model)].add(where.instance)
+    return found
+
+
+def _replicas(answers: Answers, at: float, asked: Asked) -> list[Replica]:
+    hashes: dict[Key, set[str]] = defaultdict(set)
+    for series in answers["info"]:
+        hashes[series.key(asked.replica)].add(series.labels.get("baseline_hash", ""))
+    gauges: dict[Key, dict[str, float]] = defaultdict(dict)
+    for series in answers["gauges"]:
+        gauges[series.key(asked.replica)][series.labels.get("__name__", "")] = series.value
+    rows, before, rate, last = (
+        _by_key(answers[name], asked.replica) for name in ("rows", "rows_before", "rate", "last_row_before")
+    )
+    last |= {key: at for key, count in rows.items() if count != before.get(key, 0.0)}
+    return [
+        Replica(
+            deployment=key[: len(asked.by)],
+            instance=key[len(asked.by)],
+            name=key[-2],
+            version=key[-1],
+            baseline_hashes=tuple(sorted(hashes[key])),
+            gauges=gauges[key],
+            rows=rows.get(key),
+            rows_per_second=rate.get(key),
+            last_row=last.get(key),
+        )
+        for key in sorted({*hashes, *(own for own in gauges if "model_available" in gauges[own])})
+    ]
+
+
+def _before(answers: Answers, asked: Asked) -> dict[Key, frozenset[str]]:
+    found: dict[Key, set[str]] = defaultdict(set)
+    for series in answers["info_before"]:
+        found[series.key((*asked.by, MODEL[0]))].add(series.key(("instance",))[0])
+    return {key: frozenset(instances) for key, instances in found.items()}
+
+
+def _columns(answer: Sequence[Sample], asked: Asked) -> dict[Key, Column]:
+    return {own.key(asked.model): Column(own.labels.get("feature_name", ""), own.value) for own in answer}
+
+
+def _by_key(answer: Sequence[Sample], names: Key) -> dict[Key, float]:
+    return {own.key(names): own.value for own in answer}
+
+
+def _most_drifted(replicas: Sequence[Replica]) -> int:
+    return int(max((own.gauges.get("model_drifted_features", 0.0) for own in replicas), default=0.0))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
