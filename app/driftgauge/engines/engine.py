@@ -70,6 +70,15 @@ class EngineTable:
         except Exception as error:
             raise self._failed(error) from error
 
+    def numbers(self, expression: Any) -> FloatArray:
+        """Return an expression's only column as an array of its own, NaN where null; of DuckDB alone."""
+        try:
+            (found,) = self.table.get_backend().con.sql(expression.compile()).fetchnumpy().values()
+        except Exception as error:
+            raise self._failed(error) from error
+        is_masked = isinstance(found, np.ma.MaskedArray)
+        return np.ma.filled(found, np.nan) if is_masked else np.array(found, dtype=np.float64)
+
     def columns(self, names: Sequence[str]) -> Any:
         """Return the expression of some columns; one that is of no type holds numbers, as in Arrow."""
         own = self.table

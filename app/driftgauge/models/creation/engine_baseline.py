@@ -16,6 +16,7 @@ from driftgauge.drift.reference.build import codes_of, with_correlations
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, Kind, Table
 from driftgauge.engines.categories import categorical_column
 from driftgauge.engines.columns import kinds_of
+from driftgauge.engines.embedded import columns_at_once, sorted_columns
 from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.numbers import numeric_columns, summaries
 from driftgauge.errors import BaselineError
@@ -105,12 +106,19 @@ def _counted(
 def _columns(
     source: EngineTable, kinds: Mapping[str, Kind], rows: int, progress: Callable[[str], object]
 ) -> tuple[dict[str, ColumnBaseline], dict[str, ColumnFacts]]:
-    found = summaries(source, [name for name, kind in kinds.items() if kind == "numeric"])
-    columns = numeric_columns(source, found, progress)
-    facts = {
-        name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
-        for name, own in found.items()
-    }
+    numeric = [name for name, kind in kinds.items() if kind == "numeric"]
+    columns: dict[str, ColumnBaseline] = {}
+    facts: dict[str, ColumnFacts] = {}
+    if source.is_embedded and columns_at_once(rows):
+        for name, columns[name], facts[name] in sorted_columns(source, numeric, rows, progress):  # noqa: B007
+            pass
+    else:
+        found = summaries(source, numeric)
+        columns = numeric_columns(source, found, progress)
+        facts = {
+            name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
+            for name, own in found.items()
+        }
     for name, kind in kinds.items():
         if kind != "numeric":
             columns[name], facts[name] = categorical_column(source, name, rows)
