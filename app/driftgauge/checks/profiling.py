@@ -6,14 +6,16 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
+from driftgauge.checks.scoring import Scorer
 from driftgauge.checks.window_reader import period_name, unique
+from driftgauge.common.option import Option
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.profile.build import ProfileBuilder
 from driftgauge.drift.profile.profile import Profile, merge_profiles
@@ -34,6 +36,27 @@ class NamedProfile:
     profile: Profile
 
 
+@dataclass(frozen=True)
+class ProfileOptions:
+    """Which rows and columns are profiled."""
+
+    time: Annotated[
+        str | None, Option("Column of times. A profile then has its span, and can be checked by period.", "COLUMN")
+    ] = None
+    every: Annotated[
+        str | None, Option("One profile per period, such as 1h or 1d, of the rows of all tables.", "PERIOD")
+    ] = None
+    ignore: Annotated[
+        tuple[str, ...],
+        Option("A column of the baseline to leave out; repeat it, or separate with commas.", "COLUMN", commas=False),
+    ] = ()
+
+    @property
+    def of_check(self) -> CheckOptions:
+        """The options of a check that reads the same rows."""
+        return CheckOptions(time=self.time, every=self.every, ignore=self.ignore)
+
+
 class Profiling:
     """Tables that are to be profiled: prepared but not yet read."""
 
@@ -42,7 +65,7 @@ class Profiling:
         baseline: Baseline,
         tables: Sequence[Any],
         options: CheckOptions | None = None,
-        scorer: Any = None,
+        scorer: Scorer | None = None,
         partitions: Sequence[str | None] = (),
     ) -> None:
         """Open the tables as `Check` does, with its errors.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from driftgauge.checks.assertions.run import run_suite
 from driftgauge.checks.assertions.suite import Suite
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.profile_check import ProfileCheck
 from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import Reference, reference_of
 from driftgauge.checks.report import CheckReport
@@ -32,6 +32,8 @@ from driftgauge.cli.check_suite import AssertionOptions, each_problem_in_a_line,
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.profile_sources import profile_files, read_profiles
+from driftgauge.cli.reading import reading
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
@@ -60,12 +62,15 @@ class CheckOutput:
 def check(
     tables: Annotated[
         list[str],
-        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, folders, or s3://….", metavar="TABLE"),
+        typer.Argument(
+            help="Tables of any size: csv, parquet, JSON lines, folders, or s3://…; or profiles.", metavar="TABLE"
+        ),
     ],
     options: CheckOptions,
     *,
+    context: typer.Context,
     baseline: Annotated[
-        Path | None, typer.Option(help="A baseline.json, or the folder of a bundle.", metavar="PATH")
+        str | None, typer.Option(help="A baseline.json, or the folder of a bundle, here or s3://….", metavar="PATH")
     ] = None,
     config: Annotated[
         Path | None,
@@ -95,6 +100,7 @@ def check(
 
     Exit code 0 means no drift, 1 drift or violated constraints, 2 bad input. Each table is one window, or each period
     with --time and --every; several windows form a history that shows when a drift began. docs/check.md has examples.
+    Profiles are one window together, or one for each period of --every: docs/profiles.md.
 
     With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
     docs/sagemaker.md.
@@ -110,12 +116,17 @@ def check(
     unnamed = (baseline, config, model) == (None, None, None)
     if suite is not None and unnamed and not (suite.needs_baseline and settings_name_a_model()):
         raise typer.Exit(_assert(suite, tables, None, options, asserting, output, errors))
-    checked = checked_model(baseline, config, model)
+    checked = checked_model(_here(context, baseline), config, model)
     trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())
     reference = reference_of(checked.path, loading(trusted), with_model=not no_predict)
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
         options = _under_settings(options, checked.settings, reference.baseline)
+    profiles = profile_files(tables)
+    if profiles is not None:
+        if suite is not None or sagemaker.sagemaker_out is not None:
+            raise CheckError("profiles have no rows for --assert, --suite and --sagemaker-out: check the tables")
+        raise typer.Exit(_compare_profiles(ProfileCheck(reference.baseline, read_profiles(profiles), options), output))
     if suite is not None:
         raise typer.Exit(_assert(suite, tables, reference, options, asserting, output, errors))
     if sagemaker.sagemaker_out is not None:
@@ -130,6 +141,24 @@ def check(
         report = _judge(comparison, errors)
     _write(report, output, errors)
     raise typer.Exit(int(report.has_drift or report.has_violations))
+
+
+def _here(context: typer.Context, baseline: str | None) -> Path | None:
+    """Return the path of a baseline or a bundle; one of object storage is kept here until the command ends."""
+    if baseline is None:
+        return None
+    (path,) = context.with_resource(fetched([baseline]))
+    return Path(path)
+
+
+def _compare_profiles(comparison: ProfileCheck, output: CheckOutput) -> int:
+    """Judge profiles and write the report; return the exit code."""
+    errors = console(stderr=True)
+    for line in comparison.remarks:
+        errors.print(line, soft_wrap=True)
+    report = comparison.report(time.time())
+    _write(report, output, errors)
+    return int(report.has_drift)
 
 
 def _under_settings(options: CheckOptions, settings: Settings, baseline: Baseline) -> CheckOptions:
@@ -170,7 +199,7 @@ def _assert(
 
 
 def _judge(comparison: Check, errors: Console) -> CheckReport:
-    with _progress(errors, comparison.bytes) as progress, _interruptible():
+    with reading(errors, comparison.bytes) as progress, _interruptible():
         return comparison.report(time.time(), progress)
 
 
@@ -212,12 +241,3 @@ def _write_file(path: Path, text: str, errors: Console) -> None:
     except OSError as error:
         errors.print(f"driftgauge: cannot write {path}: {error.strerror}", soft_wrap=True)
         raise typer.Exit(3) from None
-
-
-@contextmanager
-def _progress(errors: Console, size: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; yields the function that updates it."""
-    columns = (TextColumn("reading"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("reading", total=size)
-        yield lambda read: progress.update(task, completed=read)

@@ -17,7 +17,8 @@ def check_page(report: CheckReport) -> str:
 
 
 def _name(report: CheckReport) -> str:
-    """Return the names of the checked tables, or that of the window of a table in memory."""
-    tables = list(dict.fromkeys(path.name for one in report.windows for path in one.tables))
+    """Return the names of the checked tables or profiles, or that of the window of a table in memory."""
+    paths = (path.name for one in report.windows for path in one.tables)
+    tables = list(dict.fromkeys([*paths, *(name for one in report.windows for name in one.partitions)]))
     more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
     return f"{', '.join(tables[:3])}{more}" if tables else report.worst.window

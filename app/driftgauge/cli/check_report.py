@@ -16,6 +16,8 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.verdict.report import all_notes
 from driftgauge.models.bundle import Performance
 
+MOST_NAMED: Final = 5
+"""Partitions that are named, of many."""
 MORE: Final = "--stats prints the statistics of each column, --json everything."
 
 
@@ -85,7 +87,10 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
     report = verdict.report
     if is_history:
         yield "window", verdict.window
-    yield "tables" if len(verdict.tables) > 1 else "table", ", ".join(str(path) for path in verdict.tables)
+    if verdict.partitions:
+        yield "profiles" if len(verdict.partitions) > 1 else "profile", named_partitions(verdict.partitions)
+    else:
+        yield "tables" if len(verdict.tables) > 1 else "table", ", ".join(str(path) for path in verdict.tables)
     if report.main.start is not None and report.main.end is not None:
         yield "times", f"{rfc3339(report.main.start)} to {rfc3339(report.main.end)}"
     yield "rows", f"{verdict.rows:,}{_sampled(verdict)}"
@@ -103,12 +108,18 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
     yield "reason", report.reason
 
 
+def named_partitions(partitions: Sequence[str]) -> str:
+    """Return the first partitions by name, and how many more there are."""
+    more = f" and {len(partitions) - MOST_NAMED:,} more" if len(partitions) > MOST_NAMED else ""
+    return f"{', '.join(partitions[:MOST_NAMED])}{more}"
+
+
 def _measured(performance: Performance) -> str:
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in performance.metrics.items())
     return f"{metrics} on {performance.rows:,}"
 
 
 def _sampled(verdict: WindowVerdict) -> str:
-    if verdict.held_rows == verdict.rows:
+    if verdict.held_rows == verdict.rows or verdict.partitions:
         return ""
     return f"; KS, W, shift and correlation are of a random sample of {verdict.held_rows:,}, the rest of all rows"

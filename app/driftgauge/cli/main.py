@@ -45,6 +45,12 @@ COMMANDS: Final = (
     LazyCommand("report", "driftgauge.cli.report", "report_app", "Write reports of other tools on logged predictions."),
     LazyCommand("check", "driftgauge.cli.check", "check", "Compare tables with a baseline and report drift."),
     LazyCommand(
+        "profile",
+        "driftgauge.cli.profile",
+        "profile_app",
+        "Count the rows of parts of a table, which add up exactly.",
+    ),
+    LazyCommand(
         "diagnose",
         "driftgauge.cli.diagnose",
         "diagnose",

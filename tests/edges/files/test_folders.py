@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from driftgauge.edges.files.fetching import fetched
-from driftgauge.edges.files.folders import folder_of, read_file
+from driftgauge.edges.files.folders import folder_of, read_file, write_file
 from driftgauge.errors import IngestError
 
 
@@ -84,3 +84,22 @@ def test_an_object_that_is_absent_is_named(storage: Any) -> None:
         fetched(["memory://place/absent"]),
     ):
         raise AssertionError("it was found")
+
+
+def test_a_file_is_written_in_its_folder_here_and_in_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in (
+        "a.txt",
+        "b/c/a.txt",
+        str(tmp_path / "d.txt"),
+        f"file://{tmp_path}/e.txt",
+        "memory://folders/x/a.txt",
+    ):
+        assert read_file(write_file(place, b"content"), 100) == b"content"
+    assert (tmp_path / "b" / "c" / "a.txt").read_bytes() == (tmp_path / "e.txt").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("place", ["memory://a.txt", "memory://folders/", "b/", ""])
+def test_a_file_without_a_name_or_a_bucket_is_not_written(place: str) -> None:
+    with pytest.raises(IngestError, match="give a bucket or folder, and the name of a file in it"):
+        write_file(place, b"content")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from driftgauge.common.replacing import replacing
-from driftgauge.edges.files.sources import is_remote, source_of, storage_of
+from driftgauge.edges.files.sources import SourceFile, is_remote, source_of, storage_of
 from driftgauge.errors import IngestError
 
 
@@ -35,13 +35,28 @@ def read_file(text: str, most_bytes: int) -> bytes:
     if len(found) != 1:
         what = "there is no such file" if not found else f"{len(found):,} files have this name"
         raise IngestError(f"cannot read {text}: {what}")
-    if found[0].size > most_bytes:
-        raise IngestError(f"cannot read {text}: it has {found[0].size:,} bytes, at most {most_bytes:,} are read")
+    return read_source(found[0], most_bytes)
+
+
+def read_source(file: SourceFile, most_bytes: int) -> bytes:
+    """Return the content of a file that was found; IngestError if it cannot be read."""
+    if file.size > most_bytes:
+        raise IngestError(f"cannot read {file.path}: it has {file.size:,} bytes, at most {most_bytes:,} are read")
     try:
-        with found[0].open() as file:
-            return file.read()
+        with file.open() as opened:
+            return opened.read(most_bytes + 1)
     except Exception as error:  # each storage has errors of its own
-        raise IngestError(f"cannot read {text}: {error}") from error
+        raise IngestError(f"cannot read {file.path}: {error}") from error
+
+
+def write_file(text: str, content: bytes) -> str:
+    """Write one file, here or in object storage, and return its path or address; IngestError if that fails."""
+    scheme, separator, path = text.partition("://") if is_remote(text) else ("", "", text.removeprefix("file://"))
+    parent, _, name = path.rpartition("/")
+    if not name or (separator and not parent):
+        raise IngestError(f"cannot write {text}: give a bucket or folder, and the name of a file in it")
+    folder = f"{scheme}{separator}{parent}" if parent else "/" if path.startswith("/") else "."
+    return folder_of(folder).write(name, content)
 
 
 class LocalFolder:

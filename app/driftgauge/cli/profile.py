@@ -1,0 +1,171 @@
+"""`driftgauge profile …`: count, merge and show profiles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from driftgauge.checks.profile_files import ENDING
+from driftgauge.checks.profiling import NamedProfile, ProfileOptions, Profiling
+from driftgauge.checks.reference import reference_of
+from driftgauge.cli.check_report import named_partitions
+from driftgauge.cli.column_options import chosen
+from driftgauge.cli.console import console
+from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.help import CommandLine
+from driftgauge.cli.profile_sources import read_profiles, required_profiles
+from driftgauge.cli.reading import reading
+from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
+from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.profile.profile import Profile, merge_profiles
+from driftgauge.drift.profile.profile_bytes import profile_content
+from driftgauge.drift.verdict.numbers import short
+from driftgauge.edges.files.fetching import fetched
+from driftgauge.edges.files.folders import folder_of, write_file
+from driftgauge.errors import ProfileError
+
+profile_app = CommandLine("Count the rows of parts of a table, which add up exactly.")
+
+Profiles = Annotated[
+    list[str],
+    typer.Argument(help="Profiles, folders or globs of them, here or s3://….", metavar="PROFILE", show_default=False),
+]
+
+
+@profile_app.command("build")
+@derived_options
+def profile_build(
+    tables: Annotated[
+        list[str],
+        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, folders, or s3://….", metavar="TABLE"),
+    ],
+    options: ProfileOptions,
+    *,
+    baseline: Annotated[
+        str, typer.Option(help="A baseline.json, or the folder of a bundle, here or s3://….", metavar="PATH")
+    ],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="File that ends in .profile, for one profile of all rows; otherwise the folder of a profile for each "
+            "table or period. Here or s3://….",
+            metavar="PATH",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the partition, by default the path of its table.", metavar="NAME"),
+    ] = None,
+    no_predict: Annotated[
+        bool,
+        typer.Option(
+            "--no-predict", help="Do not use the bundle's model: predict no missing scores.", rich_help_panel=MODEL
+        ),
+    ] = False,
+    trusted_types: TrustedTypes = None,
+) -> None:
+    """Count the rows of tables in the bins of a baseline.
+
+    A profile has a few kB. `driftgauge check` compares profiles as it compares tables, and `driftgauge profile merge`
+    adds them up. docs/profiles.md has examples.
+    """
+    errors = console(stderr=True)
+    if name is not None and (len(tables) > 1 or options.every is not None):
+        raise ProfileError("--name names one partition: leave it out with several tables or --every")
+    with fetched([baseline]) as (path,), fetched(tables) as paths:
+        reference = reference_of(path, loading(comma_list(trusted_types or "")), with_model=not no_predict)
+        options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
+        names = tables if name is None else [name]
+        profiling = Profiling(reference.baseline, paths, options.of_check, reference.scorer, names)
+        for line in profiling.remarks:
+            errors.print(line, soft_wrap=True)
+        with reading(errors, profiling.bytes) as progress:
+            found = profiling.profiles(progress)
+    for line in _write(found, out):
+        errors.print(line, soft_wrap=True)
+
+
+@profile_app.command("merge")
+def profile_merge(
+    profiles: Profiles,
+    out: Annotated[str, typer.Option(help="File to write, here or s3://….", metavar="FILE")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the result as one partition. Its own partitions are then no longer known, and are not found "
+            "to be counted twice.",
+            metavar="NAME",
+        ),
+    ] = None,
+) -> None:
+    """Add profiles up: the result is the profile of all of their rows, in any order and grouping."""
+    found = merge_profiles(read_profiles(required_profiles(profiles)))
+    for line in _write([NamedProfile("", found if name is None else found.named(name))], _file(out)):
+        console(stderr=True).print(line, soft_wrap=True)
+
+
+@profile_app.command("show")
+def profile_show(
+    profiles: Profiles,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the content as JSON.")] = False,
+) -> None:
+    """Show what profiles count; of several, what they add up to."""
+    found = merge_profiles(read_profiles(required_profiles(profiles)))
+    if as_json:
+        sys.stdout.write(json.dumps(profile_content(found)) + "\n")
+    else:
+        _show(found, console())
+
+
+def _file(out: str) -> str:
+    if not out.endswith(ENDING):
+        raise ProfileError(f"--out {out}: the name of a profile ends in {ENDING}")
+    return out
+
+
+def _write(found: Sequence[NamedProfile], out: str) -> Iterator[str]:
+    """Write profiles to one file, or each to a file of a folder; yield what was written."""
+    if out.endswith(ENDING):
+        whole = merge_profiles(own.profile for own in found)
+        yield _wrote(write_file(out, whole.to_bytes()), whole)
+        return
+    folder = folder_of(out)
+    for own in found:
+        name = own.name.replace("/", "_").replace(":", "")
+        yield _wrote(folder.write(f"{name}{ENDING}", own.profile.to_bytes()), own.profile)
+
+
+def _wrote(path: str, profile: Profile) -> str:
+    return f"wrote {path}: {profile.rows:,} rows"
+
+
+def _show(profile: Profile, out: Console) -> None:
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("partitions", named_partitions(profile.partitions))
+    facts.add_row("rows", f"{profile.rows:,}")
+    if profile.has_times:
+        facts.add_row("times", f"{rfc3339(profile.start)} to {rfc3339(profile.end)}")
+    facts.add_row("baseline", profile.baseline_hash)
+    out.print(facts)
+    out.print()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("column", overflow="fold")
+    for heading in ("bins", "min", "max"):
+        table.add_column(heading, justify="right")
+    for name, counts, lowest, highest in zip(
+        profile.columns, profile.counts, profile.lowest.tolist(), profile.highest.tolist(), strict=True
+    ):
+        ends = ("-", "-") if lowest > highest else (short(lowest), short(highest))
+        table.add_row(name, str(int((counts > 0).sum())), *ends)
+    out.print(table)
+    out.print("\nbins: those with rows. `driftgauge check` compares them with the baseline.")
