@@ -39,6 +39,7 @@ PACKAGES: Final[dict[str, str]] = {
     "alerting": "common errors drift settings metrics.series metrics.server_series",
     "notifications": "common errors settings alerting",
     "replicas": "errors",
+    "telemetry": "common errors metrics.series metrics.server_series metrics",
     "edges.formats": "actions common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
@@ -48,7 +49,7 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "actions common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases registry notifications edges.formats edges.http edges.kafka edges.files",
+    "ingestion releases registry notifications telemetry edges.formats edges.http edges.kafka edges.files",
     "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
@@ -69,9 +70,10 @@ PUBLIC: Final = "about drift errors models models.creation checks library"
 """Packages whose names `driftgauge` itself offers to users: it imports them for type checkers, and on first use."""
 
 OUTSIDE: Final[dict[str, str]] = {
-    "prometheus_client": "metrics library",
+    "prometheus_client": "metrics library telemetry",
+    "opentelemetry": "telemetry",
     "fastapi": "edges.http main process",
-    "starlette": "edges.http library main process",
+    "starlette": "edges.http composition library main process",
     "uvicorn": "edges.http process",
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",

@@ -47,6 +47,7 @@ from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import DocumentedModel, describe_models, install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
+from driftgauge.edges.http.traced import TracedCounters
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.bundle_truth import truth_of
@@ -130,6 +131,11 @@ def _compose_running(
         from driftgauge.composition.notifications import compose_notifications  # parses queries: only where needed
 
         app.state.notifications = compose_notifications(settings, context.monitoring, clock)
+    if settings.otlp_endpoint:
+        from driftgauge.composition.telemetry import compose_telemetry, traced_by  # imports OpenTelemetry
+
+        if telemetry := compose_telemetry(settings, context.monitoring, clock):
+            app.state.telemetry, app.traced = telemetry, traced_by(telemetry)
 
 
 def _describe(app: FastPathApp, context: ServerContext) -> None:
@@ -166,7 +172,8 @@ def compose(
     several, names = len(models) > 1, [own.name for own in models]
     series = http_series(measured(), several=several)
     monitoring = compose_service(settings, names, clock, series, service)
-    http = HttpCounters(measured(), monitoring.service.store.counters, monitoring.service.publisher.soon)
+    counting = TracedCounters if settings.otlp_endpoint else HttpCounters
+    http = counting(measured(), monitoring.service.store.counters, monitoring.service.publisher.soon)
     access = access_of(settings, settings.host, monitoring.service.problems, http.denied, _limits(settings, http))
     context = ServerContext(
         settings=settings,

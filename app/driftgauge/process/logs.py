@@ -118,6 +118,7 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False, file: Path | 
     opened, problem = _opened(file)
     stream: Any = log_stream(opened)  # structlog and logging call nothing else of a file
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,  # the trace of a request, where requests are traced
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         *([_add_pid] if pid else []),

@@ -74,8 +74,12 @@ def allowed(field: FieldInfo) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _either([str(part) for part in parts])
+    if origin is tuple and get_origin(parts[0]) is Literal:
+        return f"{_either(get_args(parts[0]))}, or several, separated by commas"
     if origin is tuple:
         return f"{_PLURALS[parts[0]]}, separated by commas"
+    if origin is dict and parts[1] is str:
+        return "name=value, separated by commas"
     if origin is dict and parts[1] is ModelTable:
         return "a table for each model, e.g. [models.churn]"
     if origin is dict and parts[1] is OutcomeSettings:

@@ -41,6 +41,7 @@ from driftgauge.settings.registry import RegistrySettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import IN_MEMORY, ServerSettings
 from driftgauge.settings.statistics import StatisticSettings
+from driftgauge.settings.telemetry import TelemetrySettings
 from driftgauge.settings.thresholds import ThresholdSettings
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
@@ -68,6 +69,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Kafka": KafkaSettings,
     "Actions": ActionSettings,
     "Notifications": NotifySettings,
+    "OpenTelemetry": TelemetrySettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -108,6 +110,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    TelemetrySettings,
     NotifySettings,
     ActionSettings,
     KafkaSettings,
@@ -166,6 +169,8 @@ class Settings(
             raise ValueError("kafka_lag_threshold_critical_messages must not be below the one for a warning")
         if self.notify and self.workers > 1 and self.state_dir == IN_MEMORY:
             raise ValueError("notify needs state_dir with several workers, or each of them would notify")
+        if self.otlp_endpoint and "metrics" in self.otlp_signals and self.workers > 1 and self.state_dir == IN_MEMORY:
+            raise ValueError("otlp_endpoint needs state_dir with several workers, or each of them would send metrics")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

@@ -59,6 +59,8 @@ class FastPathApp(FastAPI):
         """The paths of the models that it describes."""
         self.describe: Callable[[], None] | None = None
         """Describes the models that are live now; called when they have changed."""
+        self.traced: Callable[[ASGIApp], ASGIApp] | None = None
+        """Traces the requests to an application; None if none are traced."""
         self._access = access
         super().__init__(**options)
         self._counters = counters
@@ -94,7 +96,7 @@ class FastPathApp(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application as FastAPI builds it, behind the fast path."""
         built = super().build_middleware_stack()
-        return FastPath(
+        fast = FastPath(
             built,
             self._counters,
             self._shortcuts,
@@ -103,6 +105,7 @@ class FastPathApp(FastAPI):
             self._served_at,
             is_direct=not self.user_middleware,
         )
+        return fast if self.traced is None else self.traced(fast)
 
 
 class FastPath:

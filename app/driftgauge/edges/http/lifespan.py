@@ -38,6 +38,16 @@ class RunningNotifications(Protocol):
         """Leave the place to another worker."""
 
 
+class RunningTelemetry(Protocol):
+    """What sends metrics and traces beside requests."""
+
+    async def run(self) -> None:
+        """Send them until it is cancelled."""
+
+    async def stop(self) -> None:
+        """Send what is left."""
+
+
 SWITCH_SECONDS: Final = 0.0001
 """GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
 
@@ -59,6 +69,9 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     notifications: RunningNotifications | None = getattr(app.state, "notifications", None)
     if notifications is not None:
         watching.append(asyncio.create_task(notifications.run()))
+    telemetry: RunningTelemetry | None = getattr(app.state, "telemetry", None)
+    if telemetry is not None:
+        watching.append(asyncio.create_task(telemetry.run()))
     log, slot = structlog.get_logger(), context.monitoring.service.store.number
     for model in context.monitoring.models:
         log.info("started", model=model.model_name, version=model.model_version, slot=slot)
@@ -79,6 +92,8 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
         await asyncio.gather(*watching, return_exceptions=True)
         if notifications is not None:
             await asyncio.to_thread(notifications.close)
+        if telemetry is not None:
+            await telemetry.stop()
         await asyncio.to_thread(context.intakes.close)
         try:
             await asyncio.to_thread(context.monitoring.leave)

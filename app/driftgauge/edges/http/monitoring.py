@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from driftgauge.common.single_flight import SingleFlight
 from driftgauge.common.versions import Versions
 from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
+from driftgauge.edges.http.senders import Notified, Sent
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.metrics.facts import ActionFacts, MonitorFacts, ServerFacts, StreamFacts, WorkerFacts
 from driftgauge.metrics.gpu import GpuReading, Gpus
@@ -58,17 +59,6 @@ GPU_KEEP_SECONDS: Final = 5.0
 """Time for which what the driver said is listed again."""
 
 
-class Notified(Protocol):
-    """What sends notifications of alerts."""
-
-    @property
-    def totals(self) -> Mapping[tuple[str, str], float]:
-        """How many there were, by receiver and result."""
-
-    def problems(self) -> Sequence[str]:
-        """Return a sentence for each receiver that does not take them."""
-
-
 @dataclass(frozen=True)
 class ServiceState:
     """What is the service's own and of no model: counted requests, and the processes of its workers."""
@@ -102,6 +92,8 @@ class Monitoring:
     """Returns how often actions on alerts have ended how; None without actions. Blocks."""
     notified: Notified | None = None
     """What sends notifications; None without receivers."""
+    telemetry: Sent | None = None
+    """What sends metrics and traces; None without a collector."""
 
     gpus: Gpus | None = None
     """Reads the GPUs of the machine; None if there is no library for it."""
@@ -226,7 +218,8 @@ class Monitoring:
         """Return the problems of a model's monitoring and how its state is kept; it is evaluated first if rows came."""
         problems, state = await model.state()
         of_receivers = [] if self.notified is None else self.notified.problems()
-        return list(dict.fromkeys([*problems, *self.service_problems(), *of_receivers])), state
+        of_collector = [] if self.telemetry is None else self.telemetry.problems()
+        return list(dict.fromkeys([*problems, *self.service_problems(), *of_receivers, *of_collector])), state
 
     async def log_facts(self) -> LogFacts | None:
         """Return what is known of the prediction log; None without one."""
@@ -249,6 +242,8 @@ class Monitoring:
 
     async def _server(self) -> ServerFacts:
         facts = self._server_facts(*await self._members())
+        if self.telemetry is not None:
+            facts = replace(facts, telemetry=await asyncio.to_thread(self.telemetry.facts))
         return facts if self.actions is None else replace(facts, actions=await asyncio.to_thread(self.actions))
 
     async def _members(self) -> tuple[Sequence[SlotTotals], LogFacts | None]:

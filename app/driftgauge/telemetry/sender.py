@@ -1,0 +1,139 @@
+"""Sends the metrics of a server at intervals: one of its workers for all, the others wait for its place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
+from opentelemetry.sdk.resources import Resource
+
+from driftgauge.common.private_files import FileLock
+from driftgauge.metrics.families import read_families
+from driftgauge.telemetry.points import Exemplars, Points, Starts, count_points
+from driftgauge.telemetry.tally import Tally
+
+TURN_SECONDS: Final = 0.0005
+"""Time for which metrics are written before other tasks of the event loop run."""
+PLACE_SECONDS: Final = 1.0
+"""Time after which a worker asks again whether the place of the sender is free."""
+Page = tuple[Iterable[bytes], Exemplars]
+
+
+class MetricSender:
+    """What sends the metrics of one server, in each of its workers."""
+
+    def __init__(
+        self,
+        exporter: MetricExporter,
+        page: Callable[[], Awaitable[Page]],
+        resource: Resource,
+        version: str,
+        starts: Starts,
+        lock: FileLock | None,
+        interval_seconds: float,
+        tally: Tally,
+        failed: Callable[[str | None], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`page` gives `/metrics` in pieces, with exemplars; `lock` says which worker sends, None with only one.
+
+        `failed` is called with a signal's name after a failure, and with None after a success.
+        """
+        self._exporter: Final = exporter
+        self._page: Final = page
+        self._resource: Final = resource
+        self._version: Final = version
+        self._starts: Final = starts
+        self._lock: Final = lock
+        self._interval_seconds: Final = interval_seconds
+        self._tally: Final = tally
+        self._failed: Final = failed
+        self._clock: Final = clock
+        self._is_sender = False
+        self._is_busy = False
+
+    async def run(self, record: Callable[[Exception], None]) -> None:
+        """Send at intervals until it is cancelled; what fails is recorded, and sent with the next ones."""
+        while True:
+            try:
+                self._is_sender = self._is_sender or await asyncio.to_thread(self._acquire)
+                if self._is_sender:
+                    await self.send()
+            except Exception as error:
+                record(error)
+            await asyncio.sleep(self._interval_seconds if self._is_sender else PLACE_SECONDS)
+
+    def _acquire(self) -> bool:
+        return self._lock is None or self._lock.acquire()
+
+    async def send(self) -> None:
+        """Send all metrics as they are now."""
+        pieces, exemplars = await self._page()
+        at = self._clock()
+        page = await _in_turns(pieces)
+        await _in_thread(lambda: self._export(page, at, exemplars))
+
+    def _export(self, page: bytes, at: float, exemplars: Exemplars) -> None:
+        self._is_busy = True
+        try:
+            points = Points(at, self._starts, exemplars)
+            data = points.data(read_families(page.decode()), self._resource, self._version)
+            sent = self._exporter.export(data) is MetricExportResult.SUCCESS
+            self._tally.add("metrics", "sent" if sent else "failed", count_points(data))
+            self._failed(None if sent else "metrics")
+        finally:
+            self._is_busy = False
+
+    async def close(self, seconds: float) -> None:
+        """Send the last numbers if there is time, and leave the place to another worker."""
+        if self._is_sender and not self._is_busy:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(seconds):
+                    await self.send()
+        self._exporter.shutdown()
+        self._is_sender = False
+        if self._lock is not None:
+            self._lock.release()
+
+
+async def _in_turns(pieces: Iterable[bytes]) -> bytes:
+    """Join pieces on the event loop, which runs other tasks between them."""
+    found: list[bytes] = []
+    began = time.perf_counter()
+    for piece in pieces:
+        found.append(piece)
+        if time.perf_counter() - began > TURN_SECONDS:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+    return b"".join(found)
+
+
+async def _in_thread(call: Callable[[], None]) -> None:
+    """Run what may wait for the network in a thread that does not hold up the end of the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def finish(error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            call()
+        except Exception as failure:
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(finish, error)
+
+    threading.Thread(target=run, name="telemetry", daemon=True).start()
+    await done

@@ -1,0 +1,106 @@
+"""All that a worker sends to a collector, and what it says of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from driftgauge.metrics.facts import TelemetryFacts
+from driftgauge.telemetry.exporters import LastMessage
+from driftgauge.telemetry.sender import MetricSender
+from driftgauge.telemetry.spans import RequestTracer
+from driftgauge.telemetry.tally import Tally
+
+SAVE_SECONDS: Final = 1.0
+"""Time between two saves of what a worker has counted."""
+LEAVING_SECONDS: Final = 2.0
+"""Longest wait at the end for what is still to be sent."""
+
+
+class Failures:
+    """Why the last transmission of each signal failed."""
+
+    def __init__(self, messages: LastMessage, collector: str, record: Callable[[Exception], None]) -> None:
+        """`collector` is the address that problems name; `record` takes each error."""
+        self._messages: Final = messages
+        self._collector: Final = collector
+        self._record: Final = record
+        self._texts: dict[str, str] = {}
+
+    def of(self, signal: str) -> Callable[[str | None], None]:
+        """Return what takes whether a transmission failed."""
+
+        def ended(failed: str | None) -> None:
+            if failed is None:
+                self._texts.pop(signal, None)
+                return
+            text = f"{signal} do not reach {self._collector}: {self._messages.of(signal)}"
+            self._texts[signal] = text
+            self._record(ConnectionError(text))
+
+        return ended
+
+    def current(self) -> list[str]:
+        """Return a sentence for each signal that does not arrive."""
+        return [f"telemetry: {text}" for text in self._texts.values()]
+
+
+class Telemetry:
+    """What one worker sends."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        messages: LastMessage,
+        failures: Failures,
+        sender: MetricSender | None,
+        tracer: RequestTracer | None,
+        lost_threshold_ratio: float,
+        clock: Callable[[], float],
+        record: Callable[[Exception], None],
+    ) -> None:
+        self.tracer: Final = tracer
+        self._tally: Final = tally
+        self._messages: Final = messages
+        self._failures: Final = failures
+        self._sender: Final = sender
+        self._lost_threshold_ratio: Final = lost_threshold_ratio
+        self._clock: Final = clock
+        self.record: Final = record
+        """Takes what fails of telemetry itself."""
+
+    def facts(self) -> TelemetryFacts:
+        """Return what all workers have sent; reads files."""
+        return self._tally.facts(self._clock(), self._lost_threshold_ratio)
+
+    def problems(self) -> Sequence[str]:
+        """Return a sentence for each signal of this worker that does not arrive."""
+        return self._failures.current()
+
+    async def run(self) -> None:
+        """Send until it is cancelled."""
+        self._messages.listen()
+        running = [self._keep()] if self._sender is None else [self._keep(), self._sender.run(self.record)]
+        await asyncio.gather(*running)
+
+    async def _keep(self) -> None:
+        """Save what was counted, so that each worker can say it."""
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            try:
+                await asyncio.to_thread(self._tally.save)
+            except OSError as error:
+                self.record(error)
+
+    async def stop(self) -> None:
+        """Send what is left, within a short time, and save what was counted."""
+        closing = [] if self._sender is None else [self._sender.close(LEAVING_SECONDS)]
+        if self.tracer is not None:
+            closing.append(asyncio.to_thread(self.tracer.close, LEAVING_SECONDS))
+        await asyncio.gather(*closing, return_exceptions=True)
+        try:
+            await asyncio.to_thread(self._tally.save)
+        except OSError as error:
+            self.record(error)
+        self._messages.stop()
