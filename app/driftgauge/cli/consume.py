@@ -37,8 +37,8 @@ Beginning = Annotated[
     bool,
     typer.Option(
         "--from-beginning",
-        help="Read partitions that this state has not read yet from their first message, whatever the group has "
-        "committed. With --fresh-state and --clock event this repeats a report.",
+        help="Read partitions that no state of the group has read yet from their first message, whatever other programs "
+        "have committed. With a new group, --fresh-state and --clock event this repeats a report.",
         rich_help_panel="Kafka",
     ),
 ]
@@ -60,7 +60,8 @@ def consume(
     """Monitor a model that others serve by the messages of Kafka topics.
 
     Each message is counted exactly once, also when the process is killed. Metrics, status and page are those of
-    `driftgauge serve`. Processes of one group share the partitions. docs/kafka.md says more.
+    `driftgauge serve`. Processes of one group share the partitions, with one state folder or with one each; start each
+    with the same folder again. docs/kafka.md says more.
     """
     from driftgauge.process.consume import run
     from driftgauge.process.serve import Started

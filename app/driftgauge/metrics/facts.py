@@ -93,6 +93,8 @@ class StreamFacts:
     """Errors of the client and the broker."""
     pauses: int = 0
     """How often it waited for room in the log."""
+    recovered: int = 0
+    """Rows that an earlier process of the state had claimed and not counted."""
     partitions: int = 0
     """Partitions that it reads."""
     lag: float = 0.0

@@ -62,6 +62,12 @@ STREAM_GAUGES: Final[tuple[StreamGauge, ...]] = (
         _NONE,
         _numbers(lambda stream: stream.pauses),
     ),
+    StreamCounter(
+        "model_ingest_recovered_rows_total",
+        "Rows that this process has counted in place of one that ended: that one had claimed their messages.",
+        _NONE,
+        _numbers(lambda stream: stream.recovered),
+    ),
     StreamGauge(
         "model_ingest_partitions",
         "Partitions that this process reads.",

@@ -33,8 +33,8 @@ class KafkaSettings(BaseModel):
     )
     kafka_from_beginning: bool = Field(
         False,
-        description="Read partitions that this state has not read yet from their first message, whatever the group "
-        "has committed. Otherwise a new group begins with the messages that come after its start.",
+        description="Read partitions that no state of the group has read yet from their first message, whatever other "
+        "programs have committed. Otherwise a new group begins with the messages that come after its start.",
     )
     kafka_properties: Properties = Field(
         default_factory=dict,

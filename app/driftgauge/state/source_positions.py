@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from driftgauge.common.private_files import opened
+from driftgauge.common.private_files import FileLock, opened
 from driftgauge.state.folder import POSITIONS
 from driftgauge.state.log import Log
 from driftgauge.state.slot import Acquired, Slot
 from driftgauge.state.slots import Slots
 
+_OWNER: Final = f"{POSITIONS}owner"
+_LOCK: Final = f"{POSITIONS}lock"
+_OWNER_BYTES: Final = 6
+LOCK_SECONDS: Final = 30.0
+"""How long a worker waits for another one that takes partitions over."""
 _MOST_BYTES: Final = 8_388_608
 _END: Final = 1 << 62
 """More rows than a log has: one that is gone was read to its end before."""
@@ -40,6 +48,14 @@ class Position(NamedTuple):
     """Offset of the next message."""
     rows: int = 0
     """Rows of the messages from there on that were appended already."""
+
+
+class Reached(NamedTuple):
+    """How far the workers of a folder have read a partition."""
+
+    position: Position
+    is_followed: bool
+    """Whether another worker that runs reads it."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,8 @@ class _Saved:
     """The key of the log that the rows were appended to."""
     positions: Mapping[Partition, Position]
     appending: Appending | None = None
+    held: frozenset[Partition] = frozenset()
+    """Partitions that the worker reads, if it runs."""
 
     def reached(self, log_rows: int) -> Mapping[Partition, Position]:
         """Return the positions, given the rows of the log."""
@@ -109,27 +127,60 @@ class SourcePositions:
         """Return those of an acquired slot."""
         return cls(slots.folder if slots.files else None, own.number, own.key, own.log, slots.completed)
 
+    @cached_property
+    def owner(self) -> str:
+        """Tells the state from all others: the workers of one folder have the same."""
+        return secrets.token_hex(_OWNER_BYTES) if self._folder is None else _owner_of(self._folder)
+
     def own(self, partition: Partition) -> Position | None:
         """Return how far this worker has read a partition; None if it has not."""
         return self._saved.positions.get(partition)
 
     def furthest(self, partition: Partition) -> Position | None:
         """Return how far any worker of the folder has read a partition; None if none has."""
-        found = [self.own(partition), *(left.get(partition) for left in self._left_by_others())]
-        return max((position for position in found if position is not None), default=None)
+        found = self.reached().get(partition)
+        return None if found is None else found.position
 
-    def _left_by_others(self) -> list[Mapping[Partition, Position]]:
-        """Return the positions of the other workers, running or ended."""
+    def reached(self) -> Mapping[Partition, Reached]:
+        """Return how far the workers of the folder have read each partition."""
+        found = dict(self._saved.positions)
+        followed: set[Partition] = set()
+        for positions, held in self._left_by_others():
+            followed |= held
+            for partition, position in positions.items():
+                found[partition] = max(found.get(partition, position), position)
+        return {partition: Reached(position, partition in followed) for partition, position in found.items()}
+
+    def _left_by_others(self) -> list[tuple[Mapping[Partition, Position], frozenset[Partition]]]:
+        """Return the positions of each other worker, and the partitions that it reads now."""
         if self._folder is None:
             return []
-        logs = {slot.key: slot.log for slot in self._others()}
+        slots = {slot.key: slot for slot in self._others()}
         files = (path for path in self._folder.glob(f"{POSITIONS}*.json") if path != self._file)
-        known = [saved for path in files if (saved := _read(path)) is not None]
-        return [saved.reached(logs[saved.log].written if saved.log in logs else _END) for saved in known]
+        known = [(saved, slots.get(saved.log)) for path in files if (saved := _read(path)) is not None]
+        return [
+            (saved.reached(_END), frozenset())
+            if slot is None
+            else (saved.reached(slot.log.written), saved.held if slot.is_running else frozenset())
+            for saved, slot in known
+        ]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep the other workers of the folder from taking partitions over; LockTimeout if one does it for too long."""
+        if self._folder is None or not self.owner:  # which is read before, under the same lock
+            yield
+        else:
+            with FileLock(self._folder / _LOCK).held(LOCK_SECONDS):
+                yield
 
     def start(self, partition: Partition, position: Position) -> None:
         """Say where a partition is read from; OSError if it cannot be kept."""
         self._keep(replace(self._saved, positions={**self._saved.positions, partition: position}))
+
+    def hold(self, partitions: Collection[Partition]) -> None:
+        """Say which partitions this worker reads from now on; OSError if it cannot be kept."""
+        self._keep(replace(self._saved, held=frozenset(partitions)))
 
     def begin(self, partition: Partition, after: Position, rows: int) -> None:
         """Say that rows are about to be appended which end at a position; OSError if it cannot be kept.
@@ -163,11 +214,25 @@ class SourcePositions:
             os.replace(new, self._file)
 
 
+def _owner_of(folder: Path) -> str:
+    """Return the identity of the state in a folder, which its first reader gives it; OSError if it cannot be kept."""
+    path, own = folder / _OWNER, secrets.token_hex(_OWNER_BYTES)
+    with FileLock(folder / _LOCK).held(LOCK_SECONDS), os.fdopen(opened(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
+        known = file.read(2 * _OWNER_BYTES + 1).decode("ascii", "replace")
+        if re.fullmatch(rf"[0-9a-f]{{{2 * _OWNER_BYTES}}}", known):
+            return known
+        file.seek(0)
+        file.truncate()
+        file.write(own.encode())
+    return own
+
+
 def _as_json(saved: _Saved) -> bytes:
     positions = [[*partition, *position] for partition, position in saved.positions.items()]
     own = saved.appending
     appending = own and [*own.partition, *own.before, *own.after, own.start, own.rows]
-    return json.dumps({"log": saved.log, "positions": positions, "appending": appending}).encode()
+    content = {"log": saved.log, "positions": positions, "appending": appending, "held": sorted(saved.held)}
+    return json.dumps(content).encode()
 
 
 def _read(path: Path) -> _Saved | None:
@@ -185,9 +250,10 @@ def _parsed(content: Any) -> _Saved:
         Partition(str(topic), int(number)): Position(int(offset), int(rows))
         for topic, number, offset, rows in content["positions"]
     }
+    held = frozenset(Partition(str(topic), int(number)) for topic, number in content.get("held", ()))
     if content["appending"] is None:
-        return _Saved(int(content["log"]), positions)
+        return _Saved(int(content["log"]), positions, None, held)
     topic, *numbers = content["appending"]
     number, offset, before, after, then, start, rows = (int(own) for own in numbers)
     own = Appending(Partition(str(topic), number), Position(offset, before), Position(after, then), start, rows)
-    return _Saved(int(content["log"]), positions, own)
+    return _Saved(int(content["log"]), positions, own, held)

@@ -218,7 +218,8 @@ def test_a_process_that_stood_still_drops_what_it_fetched_and_joins_the_group_ag
     try:
         until(lambda: process.monitor.store.rows == 100)
         assert kept_then[0] == 0  # nothing was appended of what had been fetched before
-        assert process.consumer.facts.rebalances >= 2
+        until(lambda: process.consumer.facts.rebalances >= 2)
+        assert process.consumer.facts.recovered == 100  # they were claimed before
         assert process.consumer.facts.errors >= 1
     finally:
         process.consumer.stop(60.0)

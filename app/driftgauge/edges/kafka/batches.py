@@ -48,6 +48,13 @@ class Batch:
         left = [message for message in self.messages if message.offset() >= offset]
         return Batch(self.partition, left) if left else None
 
+    def before(self, offset: int) -> Batch | None:
+        """Return the messages before an offset; None without any."""
+        if self.end <= offset:
+            return self
+        left = [message for message in self.messages if message.offset() < offset]
+        return Batch(self.partition, left) if left else None
+
     def dated(self, rows: IngestedRows) -> IngestedRows:
         """Return rows with the times of their messages where they have none of their own."""
         unknown = np.flatnonzero(np.isnan(rows.event))

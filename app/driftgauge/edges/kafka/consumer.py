@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from driftgauge.edges.kafka.batches import batches_of
+from driftgauge.edges.kafka.batches import Batch, batches_of
 from driftgauge.edges.kafka.options import KafkaOptions, client_library
+from driftgauge.edges.kafka.owed import Owed, read_owed
 from driftgauge.edges.kafka.partitions import Partitions
 from driftgauge.edges.kafka.rows import RowTaker
 from driftgauge.metrics.facts import StreamFacts
@@ -21,8 +22,8 @@ PROBLEM: Final = "kafka_failed"
 MESSAGES_AT_ONCE: Final = 2_000
 WAIT_SECONDS: Final = 0.2
 """Longest wait for a message, and so for the end."""
-COMMIT_SECONDS: Final = 1.0
-"""Time between two commits of offsets, which are also when the lag is measured."""
+MEASURE_SECONDS: Final = 1.0
+"""Time between two measurements of the lag."""
 RETRY_SECONDS: Final = (1.0, 30.0)
 """Shortest and longest pause before a client that failed is replaced; it doubles in between."""
 STOP_SECONDS: Final = 10.0
@@ -62,7 +63,8 @@ class KafkaConsumer:
         self._monotonic: Final = monotonic
         self._session_seconds: Final = float(self._config["session.timeout.ms"]) / 1_000
         self._active_at = monotonic()
-        self._commit_at = 0.0
+        self._measure_at = 0.0
+        self._waits_since = math.inf
         self._facts = StreamFacts(limits=limits)
 
     def start(self) -> None:
@@ -70,7 +72,7 @@ class KafkaConsumer:
         self._thread.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Stop once the rows at hand are appended, commit and leave the group."""
+        """Stop once the rows at hand are appended, and leave the group."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
@@ -96,7 +98,8 @@ class KafkaConsumer:
     def _read(self) -> None:
         """Join the group and read until this is stopped; any error ends it."""
         self._partitions = Partitions(self._taker.sources, self._options)
-        self._client = client = self._open({**self._config, "error_cb": self._noticed, "on_commit": self._committed})
+        self._waits_since = math.inf
+        self._client = client = self._open({**self._config, "error_cb": self._noticed})
         try:
             client.subscribe(
                 list(self._options.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -104,14 +107,18 @@ class KafkaConsumer:
             while not self._stopping.is_set():
                 self._active_at = self._monotonic()
                 self._take(client.consume(MESSAGES_AT_ONCE, WAIT_SECONDS))
-                self._commit_if_due()
-            self._commit()
+                self._measure_if_due()
+            self._release(self._partitions.assigned)
         finally:
             self._update(partitions=0, lag=0.0)
+            self._partitions.give_up(list(self._partitions.assigned))
             client.close()
 
     def _take(self, messages: Sequence[Any]) -> None:
-        """Append the rows of messages; those of a partition that is taken away meanwhile are left to its next owner."""
+        """Claim messages and append their rows; those of a partition that is taken away meanwhile are left.
+
+        They are the next owner's, or this state counts them when it is given partitions again.
+        """
         good = []
         for message in messages:
             if error := message.error():
@@ -121,10 +128,32 @@ class KafkaConsumer:
         if good:
             self._problems.resolve(PROBLEM)
             self._update(messages=self._facts.messages + len(good))
-        for batch in batches_of(good):
+        batches = [batch for batch in batches_of(good) if self._is_own(batch.partition)]
+        if not self._claim(self._partitions.unclaimed(batches)):
+            self._partitions.give_up(list(self._partitions.assigned))  # the group is about to assign them anew
+            self._waits_since = self._monotonic()
+        for batch in batches:
             if self._is_own(batch.partition):
                 self._taker.take(batch, self._wait, self._is_own)
         self._resume()
+
+    def _claim(self, offsets: Sequence[Any]) -> bool:
+        """Commit offsets before their rows are appended; return whether the group takes commits now.
+
+        KafkaException if the group is not this process's any more, or does not answer: then it may be unknown whether
+        they were committed. The process joins the group again, and asks.
+        """
+        try:
+            answers = self._client.commit(offsets=offsets, asynchronous=False) if offsets else ()
+        except self._library.KafkaException as error:
+            if error.args[0].code() != self._library.KafkaError.REBALANCE_IN_PROGRESS:
+                raise
+            return False
+        for own in answers:
+            if own.error is not None:
+                raise self._library.KafkaException(own.error)
+        self._partitions.claimed(offsets)
+        return True
 
     def _is_own(self, partition: Partition) -> bool:
         """Return whether a partition is still this process's.
@@ -152,46 +181,59 @@ class KafkaConsumer:
             self._is_paused = False
             self._client.resume(self._partitions.handles())
 
-    def _commit_if_due(self) -> None:
+    def _measure_if_due(self) -> None:
         now = self._monotonic()
-        if now >= self._commit_at:
-            self._commit_at = now + COMMIT_SECONDS
-            if offsets := self._partitions.uncommitted():
-                self._client.commit(offsets=offsets, asynchronous=True)
+        if now - self._waits_since > self._session_seconds:
+            raise TimeoutError("the group took no commit, and has not assigned partitions since")
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURE_SECONDS
             self._update(lag=float(self._partitions.lag(self._client)))
 
-    def _commit(self, partitions: Iterable[Partition] | None = None) -> None:
-        """Commit what is in the state, now. A failure is recorded: the state knows its positions itself."""
-        if offsets := self._partitions.uncommitted(partitions):
-            try:
-                self._client.commit(offsets=offsets, asynchronous=False)
-            except self._library.KafkaException as error:
-                self._failed(error)
+    def _release(self, partitions: Iterable[Partition]) -> None:
+        """Leave messages that were claimed and not begun to the next owner.
 
-    def _committed(self, error: Any, offsets: Sequence[Any]) -> None:
-        """Take note of offsets that were committed; the others are committed again."""
-        if error is None:
-            self._partitions.committed(own for own in offsets if own.error is None)
-        else:
-            self._noticed(error)
+        A failure is recorded: then this state counts them when it is read again.
+        """
+        try:
+            self._claim(self._partitions.surplus(partitions))
+        except self._library.KafkaException as error:
+            self._failed(error)
 
     # ------------------------------------------------------------ what the client calls, in the same thread
 
     def _assigned(self, client: Any, found: Sequence[Any]) -> None:
-        """Begin to read partitions."""
-        places = self._partitions.assign(client, found)
+        """Begin to read partitions, after what an earlier process of this state left."""
+        sources = self._taker.sources
+        with sources.alone():
+            committed = self._partitions.committed(client, found)
+            if owed := self._partitions.owed(committed):
+                self._recover(owed)
+            places = self._partitions.assign(client, found, committed)
         client.assign(places)
         if self._is_paused:
             client.pause(places)
+        self._waits_since = math.inf
         self._active_at = self._monotonic()  # the broker may take its time to say where they begin
         self._update(partitions=len(self._partitions.assigned), rebalances=self._facts.rebalances + 1)
 
+    def _recover(self, owed: Sequence[Owed]) -> None:
+        """Count messages that this state has claimed before; any error leaves them for the next time."""
+        for own in owed:
+            self._taker.sources.start(own.partition, own.start)
+        read_owed(self._open(dict(self._config)), owed, self._take_owed)
+
+    def _take_owed(self, batch: Batch) -> None:
+        before = self._taker.rows
+        if not self._taker.take(batch, self._wait_for_owed):
+            raise TimeoutError("there is no room for messages that this state has claimed")
+        self._update(recovered=self._facts.recovered + self._taker.rows - before)
+
+    def _wait_for_owed(self, _: Partition) -> bool:
+        return not self._stopping.wait(WAIT_SECONDS / 10)
+
     def _revoked(self, client: Any, gone: Sequence[Any]) -> None:
-        """Hand partitions over: what is in the state is committed before."""
-        partitions = [Partition(own.topic, own.partition) for own in gone]
-        with suppress(OSError):  # the next owner then waits for nothing: rows in the log tell how far this one came
-            self._taker.sources.keep()
-        self._commit(partitions)
+        """Hand partitions over: what is claimed and not in the state is left to their next owner before."""
+        self._release([Partition(own.topic, own.partition) for own in gone])
         self._lost(client, gone)
 
     def _lost(self, client: Any, gone: Sequence[Any]) -> None:

@@ -57,6 +57,8 @@ class RowTaker:
         self._clock: Final = clock
         self.last_received: float | None = None
         """When the newest rows were appended, seconds since 1970; None before the first."""
+        self.rows = 0
+        """Rows that were appended."""
 
     @property
     def sources(self) -> SourcePositions:
@@ -128,6 +130,7 @@ class RowTaker:
         own = IngestedRows(columns, event, rows.ids[part], rows.keys[part], rows.classes[part])
         self._keeper.keep(own, now)
         self.last_received = now
+        self.rows += count
         return True
 
     def _made_room(self, count: int) -> bool:

@@ -1,0 +1,51 @@
+"""Claims: which state counts the messages of a partition up to which offset, as the group's commits say it.
+
+A process claims messages before it appends their rows: it commits the offset after them, and says in the metadata of
+the commit which state they belong to. Kafka takes a commit only of a member of the group as it is now. So each message
+belongs to one state, whatever ends when, and a state that comes back knows which of its messages are still to be
+counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_MARK: Final = "driftgauge1"
+MOST_STATES: Final = 64
+"""States that are remembered for a partition; brokers take 4,096 bytes of metadata."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """How far each state has claimed a partition, the latest claim first."""
+
+    ends: Mapping[str, int] = field(default_factory=dict)
+    """The offset after the last message that belongs to a state, by the state's identity."""
+
+    @classmethod
+    def of(cls, committed: Any) -> Claims:
+        """Return those of an offset that was committed, none where another program did or nothing is."""
+        words = (committed.metadata or "").split() if committed.offset >= 0 else []
+        if words[:1] != [_MARK]:
+            return cls()
+        try:
+            found = {owner: int(end) for owner, _, end in (entry.rpartition(":") for entry in words[1:])}
+        except ValueError:
+            return cls()
+        return cls(found) if next(iter(found.values()), -1) == committed.offset else cls()
+
+    @property
+    def latest(self) -> str | None:
+        """The state that made the latest claim; None without any."""
+        return next(iter(self.ends), None)
+
+    def after(self, owner: str, end: int) -> Claims:
+        """Return the claims once a state has claimed the messages before an offset."""
+        others = [own for own in self.ends.items() if own[0] != owner]
+        return Claims(dict([(owner, end), *others[: MOST_STATES - 1]]))
+
+    def metadata(self) -> str:
+        """Return the text that a commit holds."""
+        return " ".join([_MARK, *(f"{owner}:{end}" for owner, end in self.ends.items())])

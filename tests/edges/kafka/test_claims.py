@@ -1,0 +1,47 @@
+"""Commits say which state counts the messages of a partition, up to which offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from driftgauge.edges.kafka.claims import MOST_STATES, Claims
+
+
+@dataclass(frozen=True)
+class Committed:
+    offset: int
+    metadata: str | None = None
+
+
+def test_a_claim_is_read_back_as_it_was_committed() -> None:
+    claims = Claims().after("aa", 100).after("bb", 250).after("aa", 300)
+    assert claims.metadata() == "driftgauge1 aa:300 bb:250"
+    assert Claims.of(Committed(300, claims.metadata())) == claims
+    assert claims.latest == "aa"
+    assert Claims().latest is None
+
+
+@pytest.mark.parametrize(
+    "committed",
+    [
+        Committed(-1_001),
+        Committed(300),
+        Committed(300, ""),
+        Committed(300, "of another program"),
+        Committed(300, "driftgauge1"),
+        Committed(300, "driftgauge1 aa:many"),
+        Committed(200, "driftgauge1 aa:300"),
+    ],
+)
+def test_what_another_program_committed_is_no_claim(committed: Committed) -> None:
+    assert Claims.of(committed) == Claims()
+
+
+def test_the_latest_states_are_remembered_in_less_than_a_broker_takes() -> None:
+    claims = Claims()
+    for number in range(MOST_STATES + 10):
+        claims = claims.after(f"{number:012x}", 10**15 + number)
+    assert len(claims.ends) == MOST_STATES
+    assert claims.latest == f"{MOST_STATES + 9:012x}"
+    assert len(claims.metadata()) < 4_096
