@@ -37,7 +37,7 @@ Beginning = Annotated[
     bool,
     typer.Option(
         "--from-beginning",
-        help="Read partitions that no state of the group has read yet from their first message, whatever other programs "
+        help="Read partitions that no state of the group has read yet from their first message, whatever others "
         "have committed. With a new group, --fresh-state and --clock event this repeats a report.",
         rich_help_panel="Kafka",
     ),
