@@ -48,7 +48,12 @@ def ended_in_the_middle(cluster: str, topic: str, folder: Path, batches: int) ->
     decoder = Failing(batches)
     process = Process(options(cluster, topic), folder, decoder)
     ended = threading.Event()
-    decoder.stopped = lambda: (process.consumer._stopping.set(), ended.set())[0]
+
+    def end() -> None:
+        process.consumer._stopping.set()
+        ended.set()
+
+    decoder.stopped = end
     process.consumer.start()
     assert ended.wait(60.0)
     process.consumer.stop(60.0)
