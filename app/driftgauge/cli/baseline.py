@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from driftgauge.about import About
+from driftgauge.cli.baseline_merge import merge_baselines
 from driftgauge.cli.baseline_sagemaker import import_sagemaker
 from driftgauge.cli.bundle_report import about_facts, kept_constraints, show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
@@ -146,6 +147,7 @@ def baseline_learn(
 
 
 baseline_app.command("import-sagemaker")(import_sagemaker)
+baseline_app.command("merge")(merge_baselines)
 
 
 @baseline_app.command("show")
