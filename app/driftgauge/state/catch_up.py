@@ -117,10 +117,8 @@ class CatchUp:
             again = np.flatnonzero(root.table.numbers[places] == new.numbers)
             before, whole = checkpoint.buckets(root, places[again])
             damaged.append(places[again][~whole])
-            new.counts[again[whole]] += before.counts
-            new.sums[again[whole]] += before.sums
-            for place, *page in zip(places.tolist(), new.numbers.tolist(), new.counts, new.sums, strict=True):
-                pages[place] = page[0], {"counts": page[1], "sums": page[2]}
+            new.add(before, again[whole])
+            pages |= dict(zip(places.tolist(), new.pages(), strict=True))
         return pages, min(late, default=0), np.concatenate(damaged)
 
     def _carried(self, carried: WordArray, late: int, damaged: int) -> WordArray:

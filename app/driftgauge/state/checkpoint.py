@@ -165,4 +165,5 @@ class Checkpoint:
         """Return the buckets at some places that fit their checksums, and which of the places do."""
         words, whole = self._buckets.words(root.table, places)
         pages = words.view(self._shape.page.record)[:, 0]
-        return Buckets(root.table.numbers[places[whole]], pages["counts"], pages["sums"]), whole
+        hours = pages["hours"] if "hours" in (pages.dtype.names or ()) else None
+        return Buckets(root.table.numbers[places[whole]], pages["counts"], pages["sums"], hours), whole

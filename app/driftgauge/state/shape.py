@@ -17,6 +17,7 @@ from driftgauge.drift.evidence.live_dependence import LEVELS, LiveDependence
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.evidence.trimmed import KEPT_PAIRS
 from driftgauge.drift.scales import Scales
+from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.counters import counter_fields
@@ -91,7 +92,8 @@ class StateShape:
     def page(self) -> Layout:
         """The layout of a page: what one bucket of time holds."""
         columns, bins = self.binner.columns, self.binner.width
-        return Layout([Field("counts", "u4", (columns, bins)), Field("sums", "f8", (2, columns))])
+        hours = [Field("hours", "u4", (HOURS,))] if any(span.crosses_hours for span in self.spans) else []
+        return Layout([Field("counts", "u4", (columns, bins)), Field("sums", "f8", (2, columns)), *hours])
 
     @property
     def live(self) -> LiveDependence | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -40,6 +41,10 @@ def _block(values: FloatArray, at: FloatArray) -> Block:
     return Block(values, codes, at, BINNER.counts(codes).astype(np.uint32), SUMMING(values))
 
 
+_Row = tuple[int, tuple[int, ...], FloatArray, float]
+"""The number of its bucket, its codes, its standardised values and its time."""
+
+
 class _Window:
     """A window that adds up what `bucketed` gives it, and beside it every row that was ever added."""
 
@@ -47,19 +52,20 @@ class _Window:
         self.span = span
         self.newest = NEVER
         self.held: dict[int, Buckets] = {}
-        self.rows: list[tuple[int, tuple[int, ...], FloatArray]] = []
+        self.rows: list[_Row] = []
 
     def add(self, values: FloatArray, at: FloatArray) -> tuple[int, int]:
         """Add rows; return how many are said to be too late, and how many are."""
         found, said = bucketed(self.span, _block(values, at), self.newest, BINNER, SUMMING)
         for position, number in enumerate(found.numbers.tolist()):
-            self._keep(number, Buckets(*(array[position : position + 1] for array in vars(found).values())))
+            parts = (None if array is None else array[position : position + 1] for array in vars(found).values())
+            self._keep(number, Buckets(*parts))
         return said, self._recount(values, at)
 
     def _keep(self, number: int, one: Buckets) -> None:
         before = self.held.get(number)
         if before is not None:
-            one = Buckets(one.numbers, before.counts + one.counts, before.sums + one.sums)
+            one.add(before, np.array([0]))
         self.held[number] = one
 
     def _recount(self, values: FloatArray, at: FloatArray) -> int:
@@ -67,11 +73,11 @@ class _Window:
         standardised = np.nan_to_num(BASELINE.scales.standardised(values))
         buckets = [math.floor(moment / self.span.width) for moment in at.tolist()]
         late, last = 0, max(self.newest, *buckets)
-        for bucket, own, z in zip(buckets, codes.tolist(), standardised, strict=True):
+        for bucket, own, z, moment in zip(buckets, codes.tolist(), standardised, at.tolist(), strict=True):
             self.newest = max(self.newest, bucket)
             late += bucket <= self.newest - self.span.buckets  # too old when it came
             if bucket > last - self.span.buckets:
-                self.rows.append((bucket, tuple(own), z))
+                self.rows.append((bucket, tuple(own), z, moment))
         return late
 
     def totals(self, now: float) -> Totals:
@@ -79,10 +85,9 @@ class _Window:
         oldest = first_bucket(self.span, now)
         inside = [one for number, one in self.held.items() if oldest <= number < oldest + self.span.buckets]
         none = Buckets(np.empty(0, np.int64), np.empty((0, 3, WIDTH), np.uint32), np.empty((0, 2, 3)))
-        parts = (
-            np.concatenate([getattr(one, name) for one in (none, *inside)]) for name in ("numbers", "counts", "sums")
-        )
-        return Buckets(*parts).totals(self.span, now)
+        names = ("numbers", "counts", "sums", *(["hours"] if inside and inside[0].hours is not None else []))
+        kept = inside if len(names) == 4 else [none, *inside]
+        return Buckets(*(np.concatenate([getattr(one, name) for one in kept]) for name in names)).totals(self.span, now)
 
     def check(self, now: float) -> None:
         """Assert that the window holds at a moment what a recount of all rows gives."""
@@ -90,15 +95,31 @@ class _Window:
         oldest = current - self.span.buckets + 1
         inside = [row for row in self.rows if oldest <= row[0] <= current]
         counts, sums = np.zeros((3, WIDTH)), np.zeros((2, 3))
-        for _, codes, z in inside:
+        for _, codes, z, _ in inside:
             counts[np.arange(3), codes] += 1
             sums += np.stack([z, z**2])
         assert (totals.span, totals.rows, totals.start) == (self.span, len(inside), oldest * self.span.width)
         np.testing.assert_array_equal(totals.counts, counts)
         np.testing.assert_allclose(totals.sums, sums, rtol=1e-9, atol=1e-9)
-        hours = [datetime.fromtimestamp(bucket * self.span.width, UTC).hour for bucket, *_ in inside]
+        hours = [datetime.fromtimestamp(moment, UTC).hour for *_, moment in inside]
         assert totals.hours.tolist() == [hours.count(hour) for hour in range(24)]
+        self._check_days(totals, inside, current)
         assert now - self.span.seconds - self.span.width < totals.start <= now - self.span.seconds + self.span.width
+
+    def _check_days(self, totals: Totals, inside: Sequence[_Row], current: int) -> None:
+        """Assert that the whole days of the window hold what a recount gives; short windows have none."""
+        if self.span.seconds < 7 * 86_400:
+            assert totals.days is None
+            return
+        assert totals.days is not None
+        each = 86_400 // self.span.width
+        days = np.zeros(((self.span.buckets - 1) // each, 3, WIDTH))
+        for bucket, codes, _, _ in inside:
+            day = len(days) - 1 - (current - 1 - bucket) // each
+            if bucket < current and day >= 0:
+                days[day, np.arange(3), codes] += 1
+        np.testing.assert_array_equal(totals.days.counts, days)
+        assert totals.days.end == current * self.span.width
 
 
 def _rows(rng: np.random.Generator, size: int) -> FloatArray:
@@ -110,14 +131,15 @@ def _rows(rng: np.random.Generator, size: int) -> FloatArray:
     return values
 
 
+LENGTHS = ["10s", "1m", "2m", "7m", "1h", "7d", "14d", "30d"]
 # How far the clock advances before a block, and over how many seconds its rows are spread.
-steps = st.sampled_from([0.0, 0.3, 1.0, 7.0, 61.0, 119.9, 120.0, 500.0, 100_000.0, -3.0, -100.0, -500.0])
-spreads = st.sampled_from([0.0, 0.5, 10.0, 119.0, 300.0, 5_000.0])
+steps = st.sampled_from([0.0, 0.3, 1.0, 7.0, 61.0, 119.9, 120.0, 500.0, 100_000.0, 1_500_000.0, -3.0, -100.0, -500.0])
+spreads = st.sampled_from([0.0, 0.5, 10.0, 119.0, 300.0, 5_000.0, 400_000.0])
 blocks = st.lists(st.tuples(st.integers(1, 30), steps, spreads), min_size=1, max_size=12)
 
 
 @settings(deadline=None, max_examples=examples(120))
-@given(st.sampled_from(["10s", "1m", "2m", "7m", "1h"]), blocks, st.integers(0, 1_000), st.booleans())
+@given(st.sampled_from(LENGTHS), blocks, st.integers(0, 1_000), st.booleans())
 def test_a_window_holds_what_a_recount_of_all_rows_gives(
     text: str, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
 ) -> None:

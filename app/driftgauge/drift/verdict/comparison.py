@@ -18,6 +18,7 @@ from driftgauge.drift.verdict.policy import OF_VALUES, Policy
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, REPORTED_ROWS, Limit
 from driftgauge.drift.verdict.sizes import Compared, Sizes, limits, sizes
 from driftgauge.drift.windows.blocks import HOURS
+from driftgauge.drift.windows.days import Days
 from driftgauge.drift.windows.window import Rows, Window
 
 
@@ -60,6 +61,8 @@ class WindowReport:
     """The statistic that the verdict on each column rests on; PSI unless the policy says another."""
     judged: BoolArray
     """Whether a verdict on the column may use the window: a sliding window with enough rows."""
+    days: Days | None = None
+    """The whole days of a time window that is judged beside the verdict."""
 
     def __repr__(self) -> str:
         return f"<WindowReport {self.name}: {self.rows:,} rows, {len(self.judged)} columns>"
@@ -195,6 +198,7 @@ def _window_report(
         by_expected_range=counted & by_expected_range,
         sizes=found if counted else replace(found, expected_range=hidden, thresholds=dict.fromkeys(LIMITS, hidden)),
         judged=judged & found.enough & ~np.isnan(found.debiased),
+        days=window.days,
     )
 
 

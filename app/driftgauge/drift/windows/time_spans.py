@@ -1,6 +1,7 @@
 """Time windows: rows counted in buckets of time, a ring of buckets for each window.
 
-A bucket holds counts and sums, not rows, so a day costs as little as a minute. None crosses an hour.
+A bucket holds counts and sums, not rows, so a day costs as little as a minute. Up to a week none crosses an hour;
+those of longer windows count their rows by hour of the day too.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.tiling import Tiling
 from driftgauge.drift.windows.blocks import CountArray, rows_by_hour
+from driftgauge.drift.windows.days import Days
 
-WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
-"""Widths of buckets in seconds; an hour is a multiple of each."""
+WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
+"""Widths of buckets in seconds; an hour or a whole number of hours, and a day is a multiple of each."""
+_HOUR_SECONDS: Final = 3_600
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DAY_SECONDS: Final = 86_400.0
 SHORTEST_SECONDS: Final = 10
 LONGEST_SECONDS: Final = 31 * 86_400
 FEWEST_BUCKETS: Final = 60
 """Least number of buckets of a window, so that it is exact to a sixtieth."""
+SHORTEST_JUDGED_SECONDS: Final = 7 * 86_400
+"""Length from which a time window is judged: it holds whole weeks, whatever hours and weekdays do."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,16 @@ class TimeSpan:
         """Number of buckets of the window, the current one included."""
         return -(-self.seconds // self.width)
 
+    @property
+    def crosses_hours(self) -> bool:
+        """Whether a bucket holds rows of several hours of the day."""
+        return self.width > _HOUR_SECONDS
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the window is long enough to be judged."""
+        return self.seconds >= SHORTEST_JUDGED_SECONDS
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -70,6 +85,8 @@ class Totals:
     """Of the standardised clipped values and of their squares, shape [2, columns]."""
     hours: IntArray
     """Rows in each hour of the day (UTC), shape [24]."""
+    days: Days | None = None
+    """Its whole days; None for a window that is not judged."""
 
     def __add__(self, other: Totals) -> Totals:
         """Return the totals of the rows of both, for the same window at the same time."""
@@ -79,6 +96,7 @@ class Totals:
             counts=self.counts + other.counts,
             sums=self.sums + other.sums,
             hours=self.hours + other.hours,
+            days=self.days + other.days if self.days and other.days else None,
         )
 
 

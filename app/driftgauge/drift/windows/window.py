@@ -12,6 +12,7 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.tiling import transposed
 from driftgauge.drift.windows.blocks import rows_by_hour
+from driftgauge.drift.windows.days import Days
 from driftgauge.drift.windows.time_spans import Totals
 
 
@@ -92,6 +93,8 @@ class Window:
     """Whether these are the newest rows of a stream, rather than all rows of a table."""
     hours: IntArray | None = None
     """Rows in each hour of the day (UTC), shape [24]; None where unknown."""
+    days: Days | None = None
+    """The whole days of a time window that is judged."""
 
 
 def sliding_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
@@ -133,6 +136,7 @@ def time_windows(totals: Sequence[Totals], rows: Rows, now: float) -> list[Windo
                 sums=total.sums,
                 seconds=total.span.seconds,
                 hours=total.hours,
+                days=total.days,
             )
         )
     return windows
