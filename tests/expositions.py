@@ -28,6 +28,7 @@ from driftgauge.metrics.facts import (
     WorkerFacts,
 )
 from driftgauge.metrics.gpu import GpuReading
+from driftgauge.metrics.gradual_gauges import GRADUAL_GAUGES
 from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.quality_gauges import QUALITY_GAUGES
@@ -232,6 +233,7 @@ def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
     sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *ALIAS_GAUGES, *SIZE_GAUGES, *OUTLIER_GAUGES)}
     sometimes |= {own.name for own in (*QUALITY_GAUGES, *TWO_MINUTE_GAUGES, *WHOLE_ROW_GAUGES, *ATTRIBUTION_GAUGES)}
+    sometimes |= {own.name for own in GRADUAL_GAUGES}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

@@ -9,6 +9,7 @@ from driftgauge.edges.web.facts import Efficiency, Health, Labels, PageFacts, Tr
 
 from tests.abouts import USUAL
 from tests.drift.attribution.test_known import known as attributions_of
+from tests.drift.gradual.test_report import gradual_of
 from tests.drift.multivariate.test_compared import known
 from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.diagnoses import NUMBERS, WRONG
@@ -41,6 +42,7 @@ def full_page() -> PageFacts:
         outcomes={"click": CLICKS},
         outcome_parts=PARTS,
         rolling=compared(report),
+        gradual=gradual_of(report),
         whole_rows=known(0.7),
         attributions=attributions_of(0.5),
         quality=VIOLATED,

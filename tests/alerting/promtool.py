@@ -10,6 +10,8 @@ from typing import Final
 
 SERVER: Final = {"job": "driftgauge", "instance": "app-1:8000", "model_name": "delay", "model_version": "1"}
 COLUMN: Final = {"feature_name": "prediction"}
+FEATURES: Final = ("model_feature_", "model_reference_feature_", "model_long_window_feature_")
+"""How series of a column begin."""
 """Labels of each series, and of those of a column, unless others are given."""
 
 
@@ -41,5 +43,5 @@ def find(given: Given, expected: Sequence[tuple[str, str, float | None]], tmp_pa
 
 def series_of(name: str, labels: dict[str, str]) -> str:
     """Return a series with the labels that it needs; an empty one is left out."""
-    known = SERVER | (COLUMN if name.startswith(("model_feature_", "model_reference_feature_")) else {}) | labels
+    known = SERVER | (COLUMN if name.startswith(FEATURES) else {}) | labels
     return name + "{" + ", ".join(f'{label}="{value}"' for label, value in known.items() if value) + "}"

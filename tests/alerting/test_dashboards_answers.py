@@ -181,6 +181,20 @@ def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Pat
     find(given, shown, tmp_path)
 
 
+def test_gradual_drift_is_shown_in_the_window_where_it_is_largest(tmp_path: Path) -> None:
+    week, month = ({"window": own} for own in ("7d", "30d"))
+    given: Given = {
+        "model_long_window_feature_psi_debiased": [(week, 0.02), (month, 0.05)],
+        "model_long_window_feature_psi_threshold": [
+            ({**week, "severity": "warning"}, 0.08),
+            ({**month, "severity": "warning"}, 0.025),
+            ({**month, "severity": "critical"}, 0.05),
+        ],
+    }
+    relative, _ = asked("overview", "Gradual drift")
+    find(given, [(relative, '{feature_name="prediction"}', 2.0)], tmp_path)
+
+
 def test_violations_in_requests_are_a_share_of_answered_and_refused_rows_beside_their_limits(tmp_path: Path) -> None:
     given: Given = {
         "model_request_constraint_violations_total": [

@@ -79,7 +79,13 @@ def identity(rule: Mapping[str, Any]) -> str:
 
 OF_A_MODEL = {"DriftgaugeLatencyHigh"}
 """Alerts on a model by other names; the others of the server name none."""
-OF_A_FEATURE = {"ModelFeatureDrift", "ModelMissingValues", "ModelRecentChange", "ModelUnseenCategories"}
+OF_A_FEATURE = {
+    "ModelFeatureDrift",
+    "ModelGradualDrift",
+    "ModelMissingValues",
+    "ModelRecentChange",
+    "ModelUnseenCategories",
+}
 ALERTING = [pytest.param(rule, id=identity(rule)) for rule in rules_in(ALERTS)]
 
 

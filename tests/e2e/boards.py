@@ -20,6 +20,8 @@ OF_RELEASES: Final = {
     "PSI against both references",
 }
 """Panels that stay empty with one model, no shadow and no rolling reference; test_alerting has all of them."""
+OF_WEEKS: Final = {"Gradual drift"}
+"""Panels that stay empty in the first days."""
 
 
 def targets(uid: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -109,6 +109,9 @@ model_alias_followed{MODEL} 0
 model_multivariate_severity{MODEL} 3
 model_attribution_ndcg{MODEL} 0.625
 model_attribution_ndcg_threshold{MODEL,severity="warning"} 0.9
+model_long_window_feature_drift_severity{MODEL,feature_name="humid",window="7d"} 2
+model_long_window_feature_psi_debiased{MODEL,feature_name="humid",window="7d"} 0.045
+model_long_window_feature_psi_threshold{MODEL,feature_name="humid",window="7d",severity="warning"} 0.025
 model_reference_feature_drift_severity{MODEL,feature_name="temp",reference="rolling"} 2
 model_reference_feature_psi_debiased{MODEL,feature_name="temp",reference="rolling"} 0.31
 model_reference_feature_psi_threshold{MODEL,feature_name="temp",reference="rolling",severity="warning"} 0.1
@@ -184,6 +187,8 @@ ModelUnavailable: A model could not be loaded. 127.0.0.1:# could not load broken
     get 503; the other models are served.
 ModelRecentChange: temp of delay 1 has changed within the last days. Its values differ from those of the last
     days: 3.1 times the limit of PSI. Whether they differ from the reference of delay 1, other alerts say.
+ModelGradualDrift: humid of delay 1 has drifted over weeks. Its values over a week or more differ from the
+    reference: 1.8 times the limit of PSI in the window where they differ most. Shorter windows may not show it.
 ModelAliasNotFollowed: A server does not serve the version that the alias of its registered model names.
     127.0.0.1:# still serves delay 1: it could not load the version that the alias names.
 ModelShadowRowsDropped: A shadow version misses rows. About # rows in the last 5m were not predicted by the shadow

@@ -18,7 +18,7 @@ from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
 from tests.alerting.queries import filled
-from tests.e2e.boards import BOARDS, OF_RELEASES, SHIFTED, answers, choices, targets
+from tests.e2e.boards import BOARDS, OF_RELEASES, OF_WEEKS, SHIFTED, answers, choices, targets
 from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
@@ -146,7 +146,7 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES | ELSEWHERE
+        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES | OF_WEEKS | ELSEWHERE
         and not any(answers(watched.prometheus, target, own) for name in (MODEL, LOGGED) for own in choices(name))
     ]
 

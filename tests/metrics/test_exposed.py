@@ -12,6 +12,7 @@ from driftgauge.metrics.attribution_gauges import ATTRIBUTION_GAUGES
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.gpu import GPU_GAUGES, GPU_INFO
+from driftgauge.metrics.gradual_gauges import GRADUAL_GAUGES
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
@@ -187,6 +188,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
         *TWO_MINUTE_GAUGES,
         *WHOLE_ROW_GAUGES,
         *ATTRIBUTION_GAUGES,
+        *GRADUAL_GAUGES,
     )
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]
     assert {gauge.name for gauge in of_others if gauge not in of_settings} - set(off.ours) == {

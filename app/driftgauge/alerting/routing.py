@@ -65,7 +65,7 @@ def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
         _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*options.by, "instance"]),
         _inhibit(
             'alertname=~"ModelMissingValues|ModelUnseenCategories"',
-            'alertname=~"ModelFeatureDrift|ModelRecentChange"',
+            'alertname=~"ModelFeatureDrift|ModelRecentChange|ModelGradualDrift"',
             feature,
         ),
         _inhibit('alertname="ModelMissingValues"', 'alertname="ModelDataQuality", constraint="completeness"', feature),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.gradual.report import GradualReport
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.performance.estimated import Estimates
 from driftgauge.drift.performance.outcomes import OutcomeReport
@@ -186,6 +187,8 @@ class MonitorFacts:
     """None without a prediction log, and before the first evaluation of ground truth."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    gradual: GradualReport | None = None
+    """The time windows of a week or more; None without any."""
     whole_rows: ComparedRows | None = None
     """What is known of the comparisons of whole rows; None where they are not made by interval."""
     attributions: KnownAttributions | None = None

@@ -25,6 +25,8 @@ class MonitorGauge:
     """Whether it is absent without a prediction log."""
     of_rolling: bool = False
     """Whether it is absent without a rolling reference."""
+    of_gradual: bool = False
+    """Whether it is absent without time windows of a week or more, and `window` names these."""
     of_ingestion: bool = False
     """Whether it is absent without records from the logs of other servers."""
     applies: Callable[[MonitorFacts], bool] = lambda _: True
@@ -37,6 +39,7 @@ class MonitorGauge:
             (self.of_monitoring, facts.report),
             (self.of_labels, facts.labels),
             (self.of_rolling, facts.rolling),
+            (self.of_gradual, facts.gradual),
             (self.of_ingestion, facts.ingest),
         )
         return all(known is not None or not is_needed for is_needed, known in needed) and self.applies(facts)

@@ -14,6 +14,7 @@ from driftgauge.metrics.alias_gauges import ALIAS_GAUGES
 from driftgauge.metrics.attribution_gauges import ATTRIBUTION_GAUGES
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
+from driftgauge.metrics.gradual_gauges import GRADUAL_GAUGES
 from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.outlier_gauges import OUTLIER_GAUGES
@@ -198,6 +199,7 @@ MONITOR_GAUGES: Final = (
     ),
     *RELEASE_GAUGES,
     *ALIAS_GAUGES,
+    *GRADUAL_GAUGES,
     *ROLLING_GAUGES,
     *INGEST_GAUGES,
     *STREAM_GAUGES,

@@ -37,6 +37,7 @@ from driftgauge.metrics.gauges import (
     ShareGauge,
     reference_shares,
 )
+from driftgauge.metrics.gradual_gauges import GRADUAL_GAUGES, WINDOW
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME, QUEUE_LIMIT, QUEUE_LIMITS
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
@@ -161,7 +162,14 @@ class _MonitorSeries:
         """Yield a gauge's children."""
         values = np.asarray(numbers, dtype=np.float64)
         listed = values[self.positions] if FEATURE in spec.labels else values
-        return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
+        axes = {**self.axes, WINDOW: self.long_windows} if spec in GRADUAL_GAUGES else self.axes
+        return samples(spec.name, labelled(self.base), [axes[label] for label in spec.labels], listed)
+
+    @cached_property
+    def long_windows(self) -> Axis:
+        """The time windows of a week or more."""
+        found = self.facts.gradual
+        return Axis.of(WINDOW, [] if found is None else [window.name for window in found.windows])
 
     def performance(self, spec: PerformanceGauge) -> list[str]:
         """Return the samples of a gauge of performance; none without a report."""

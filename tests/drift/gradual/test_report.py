@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,12 @@ def _judged(*windows: Window, policy: Policy = POLICY, baseline: object = KNOWN)
     found = gradual_report(_report(*windows, policy=policy, baseline=baseline))
     assert found is not None
     return found
+
+
+def gradual_of(report: DriftReport, *, age: float = 43.0, days: int = 29) -> GradualReport:
+    """Return another report's verdict on days with a mean age; 40 is that of the reference."""
+    found = _judged(_window("7d", np.full(min(days, 6), age)), _window("30d", np.full(days, age)))
+    return replace(found, report=report)
 
 
 def test_windows_without_days_are_not_judged() -> None:

@@ -58,8 +58,9 @@ class _Window:
         """Add rows; return how many are said to be too late, and how many are."""
         found, said = bucketed(self.span, _block(values, at), self.newest, BINNER, SUMMING)
         for position, number in enumerate(found.numbers.tolist()):
-            parts = (None if array is None else array[position : position + 1] for array in vars(found).values())
-            self._keep(number, Buckets(*parts))
+            own = slice(position, position + 1)
+            hours = None if found.hours is None else found.hours[own]
+            self._keep(number, Buckets(found.numbers[own], found.counts[own], found.sums[own], hours))
         return said, self._recount(values, at)
 
     def _keep(self, number: int, one: Buckets) -> None:

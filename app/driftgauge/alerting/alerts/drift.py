@@ -38,6 +38,7 @@ def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
                 keeps=("model_name", "model_version", "feature_name"),
             )
     yield _recent_change(options)
+    yield _gradual_drift(options)
 
 
 def _recent_change(options: MonitoringOptions) -> Alert:
@@ -63,6 +64,30 @@ def _recent_change(options: MonitoringOptions) -> Alert:
         dashboard=FEATURE,
         keeps=("model_name", "model_version", "feature_name"),
         labels=ROLLING,
+    )
+
+
+def _gradual_drift(options: MonitoringOptions) -> Alert:
+    """Return the alert on columns that drift over weeks: a warning and never more."""
+    scope, window = Scope(options.by), options.window
+    lasting = f"min_over_time(model_long_window_feature_drift_severity[{window}])"
+    level = 1 + SEVERITIES.index("warning")
+    relative = (
+        f"last_over_time(model_long_window_feature_psi_debiased{{%s}}[{window}]) / ignoring (severity) "
+        f'last_over_time(model_long_window_feature_psi_threshold{{%s, severity="warning"}}[{window}])'
+    )
+    value = "{{ . | first | value | printf `%.1f` }}"
+    return Alert(
+        "ModelGradualDrift",
+        "warning",
+        f"max by ({scope.feature()}) (\n  {lasting}\n  {scope.answering(window)}\n) >= {level}",
+        options.hold,
+        f"{{{{ $labels.feature_name }}}} of {MODEL} has drifted over weeks.",
+        f"Its values over a week or more differ from the reference{{{{ with {asked('max', relative, options)} }}}}: "
+        f"{value} times the limit of PSI in the window where they differ most{{{{ end }}}}. "
+        "Shorter windows may not show it.",
+        dashboard=FEATURE,
+        keeps=("model_name", "model_version", "feature_name"),
     )
 
 

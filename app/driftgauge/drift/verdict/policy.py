@@ -76,7 +76,7 @@ class Policy:
     windows: tuple[int, ...] = (1_000, 10_000)
     """Sizes of the sliding windows in rows, ascending; the last one is the main window."""
     time_windows: tuple[TimeSpan, ...] = (TimeSpan("2m", 120), TimeSpan("1h", 3_600), TimeSpan("24h", 86_400))
-    """The time windows; they are for inspection, verdicts rest on sliding windows."""
+    """The time windows, for inspection and for gradual drift; verdicts rest on sliding windows."""
     max_age_seconds: float = DAY_SECONDS
     """Older rows are dropped from the sliding windows."""
     psi_thresholds: tuple[float, float] = (0.1, 0.2)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SECONDS: Final = 86_400
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Days:
     """Rows by day; a day is 24 hours that end with a bucket, whatever the date."""
 
@@ -25,6 +25,9 @@ class Days:
     """The end of the newest day, seconds since 1970: the beginning of the bucket that is still filling."""
     counts: IntArray
     """Rows in each bin, shape [days, columns, K], the newest day last."""
+
+    def __repr__(self) -> str:
+        return f"<Days: {len(self.counts)} until {self.end:.0f}>"
 
     @property
     def rows(self) -> IntArray:

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
 from driftgauge.drift.attribution.known import KnownAttributions
+from driftgauge.drift.gradual.report import GradualReport
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare, outlier_share
 from driftgauge.drift.performance.report import PerformanceReport
@@ -24,6 +25,7 @@ from driftgauge.edges.formats.attributions import attributions_json
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
+from driftgauge.edges.formats.gradual_drift import gradual_json
 from driftgauge.edges.formats.multivariate import compared_json
 from driftgauge.edges.formats.outliers import outliers_json
 from driftgauge.edges.formats.performance import performance_json
@@ -60,6 +62,7 @@ class Sections:
     news: News | None = None
     release: ReleaseSummary | None = None
     rolling: RollingReport | None = None
+    gradual: GradualReport | None = None
     whole_rows: ComparedRows | None = None
     attributions: KnownAttributions | None = None
     performance: PerformanceReport | None = None
@@ -108,6 +111,7 @@ async def status(request: Request) -> Response:
             news=news,
             release=release,
             rolling=model.against_rolling,
+            gradual=facts.gradual,
             whole_rows=facts.whole_rows,
             attributions=facts.attributions,
             performance=model.performance,
@@ -184,6 +188,7 @@ def drift_status(
         "labels": beside.labels,
         "outcomes": beside.outcomes,
         "references": references_json(beside.rolling),
+        **({} if beside.gradual is None else {"gradual_drift": gradual_json(beside.gradual)}),
         "multivariate": compared_json(beside.whole_rows),
         **({} if beside.attributions is None else {"attributions": attributions_json(beside.attributions)}),
         **({} if beside.efficiency is None else {"efficiency": efficiency_json(beside.efficiency)}),

@@ -31,6 +31,7 @@ from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
 from driftgauge.monitor.label_intake import LabelIntake
 from driftgauge.monitor.log_counts import LogCounts
+from driftgauge.monitor.long_windows import LongWindows
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
@@ -191,6 +192,11 @@ class ModelMonitoring:
         """The last report's main window against the rolling reference; None before there is one."""
         return None if self.rolling is None else self.rolling.report_on(self.monitor.last.report)
 
+    @cached_property
+    def long_windows(self) -> LongWindows:
+        """Judges the time windows of a week or more."""
+        return LongWindows(self.problems)
+
     def way_into(self, log: PredictionLog) -> ModelLog:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
         return log.of_model(self.logged, LogCounts(self.store), self.source)
@@ -297,6 +303,7 @@ class ModelMonitoring:
             ),
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
+            gradual=self.long_windows.report_on(last.report) if watched else None,
             whole_rows=self.whole_rows.known if watched and self.whole_rows else None,
             attributions=self.attributions.known if watched and self.attributions else None,
             exposed=self.exposed,

@@ -160,6 +160,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         outliers=outlier_share(last.report, limits.outlier_ratio),
         performance=model.performance,
         rolling=facts.rolling,
+        gradual=facts.gradual,
         whole_rows=facts.whole_rows,
         attributions=facts.attributions,
         cohorts=[] if query.features else await cohorts_of(model),

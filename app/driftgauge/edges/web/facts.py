@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.drift.attribution.partial_dependence import PartialDependence
 from driftgauge.drift.diagnosis.diagnosis import Diagnosis
+from driftgauge.drift.gradual.report import GradualReport
 from driftgauge.drift.multivariate.compared import ComparedRows
 from driftgauge.drift.novelty.share import OutlierShare
 from driftgauge.drift.performance.cohort import Cohort
@@ -199,6 +200,8 @@ class PageFacts:
     """The sums of business outcomes by segment."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    gradual: GradualReport | None = None
+    """The time windows of a week or more; None without any."""
     whole_rows: ComparedRows | None = None
     """The comparisons of whole rows; None where they are not made by interval."""
     attributions: KnownAttributions | None = None

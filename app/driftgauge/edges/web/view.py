@@ -20,6 +20,7 @@ from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts
 from driftgauge.edges.web.feature import FeatureView, feature_view
 from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.gradual import GradualView, gradual_view
 from driftgauge.edges.web.ingestion import ingestion_list
 from driftgauge.edges.web.log_line import log_line
 from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
@@ -97,6 +98,7 @@ class PageView:
     outliers: OutliersView | None
     two_minutes: TwoMinutes | None
     references: ReferencesView | None
+    gradual: GradualView | None
     whole_rows: WholeRowsView | None
     attributions: AttributionsView | None
     cohorts: CohortsView | None
@@ -157,6 +159,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         outliers=outliers_view(facts.outliers) if is_overview else None,
         two_minutes=report.two_minutes if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
+        gradual=gradual_view(facts.gradual) if is_overview else None,
         whole_rows=whole_rows_view(facts.whole_rows) if is_overview else None,
         attributions=attributions_view(facts.attributions) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,

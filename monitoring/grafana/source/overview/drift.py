@@ -18,6 +18,11 @@ RECENT: Final = (
     f'model_reference_feature_psi_threshold{{{_ROLLING}, severity="warning"}}'
 )
 """PSI against the last days, in units of its warning threshold."""
+GRADUAL: Final = (
+    f"model_long_window_feature_psi_debiased{{{MODEL_IS}}} / ignoring (severity) "
+    f'model_long_window_feature_psi_threshold{{{MODEL_IS}, severity="warning"}}'
+)
+"""PSI of a week or more, in units of its warning threshold."""
 SHOWN: Final = 20
 NEAREST: Final = largest(f"({SEVERITY} + on (feature_name) {EVIDENCE} / 1000)", SHOWN)
 """The columns that are nearest to drift at the end of the time range."""
@@ -25,7 +30,7 @@ NEAREST: Final = largest(f"({SEVERITY} + on (feature_name) {EVIDENCE} / 1000)", 
 
 def drift() -> list[AnyPanel]:
     """Return the panels on all columns, each linked to its own dashboard."""
-    linked = [_severities(), _sizes(), _evidence(), _recent(), _correlations()]
+    linked = [_severities(), _sizes(), _evidence(), _recent(), _gradual(), _correlations()]
     for panel in linked:
         panel.data_links([build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))])
     return [*linked, _pair(), _whole_rows(), _attributions()]
@@ -68,6 +73,18 @@ def _recent() -> AnyPanel:
         Query(largest(f"max by (feature_name) ({RECENT})"), "{{feature_name}}"),
         Query("vector(1)", "limit"), width=24, many=True,
         empty="no rolling reference: set DRIFTGAUGE_REFERENCE=rolling, and wait until days are counted",
+    )  # fmt: skip
+
+
+def _gradual() -> AnyPanel:
+    return lines(
+        Text("Gradual drift", "Noise-corrected PSI of the time windows of a week or more against the reference, in "
+             "units of the warning limit: the ten largest columns, each in the window and on the server where it is "
+             "worst. It shows a drift of weeks that shorter windows do not. Bad: 1 and above for long, which raises an "
+             "alert.", NUMBER),
+        Query(largest(f"max by (feature_name) ({GRADUAL})"), "{{feature_name}}"),
+        Query("vector(1)", "limit"), width=24, many=True,
+        empty="no long time window: add 7d and 30d to DRIFTGAUGE_TIME_WINDOWS, and wait for six days",
     )  # fmt: skip
 
 

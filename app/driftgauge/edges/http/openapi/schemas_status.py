@@ -13,6 +13,7 @@ from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_attributions import AttributionSummary
 from driftgauge.edges.http.openapi.schemas_efficiency import EfficiencySummary
+from driftgauge.edges.http.openapi.schemas_gradual import GradualDrift
 from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
 from driftgauge.edges.http.openapi.schemas_multivariate import Multivariate
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
@@ -244,6 +245,9 @@ class DriftStatus(Documented):
     outcomes: dict[str, Outcome] = Field(description="Business outcomes by name, each over its own window.")
     references: References | None = Field(
         description="Both references; null unless `reference` is `rolling`, and before the first days are counted."
+    )
+    gradual_drift: GradualDrift | None = Field(
+        None, description="Time windows of a week or more; absent unless `time_windows` has one."
     )
     multivariate: Multivariate | None = Field(description="Whole rows; null with `multivariate=off`.")
     attributions: AttributionSummary | None = Field(

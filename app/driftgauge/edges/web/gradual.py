@@ -1,0 +1,69 @@
+"""What a page says about gradual drift: each column in the time windows of a week or more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.gradual.day_variation import FEWEST_DAYS
+from driftgauge.drift.gradual.report import GradualReport
+
+MOST_ROWS: Final = 20
+"""Columns that the table shows, the largest change first."""
+
+
+@dataclass(frozen=True)
+class GradualRow:
+    """One column of the table."""
+
+    name: str
+    cells: Sequence[tuple[str, str]]
+    """PSI and its limit, by window."""
+    is_large: bool
+
+
+@dataclass(frozen=True)
+class GradualView:
+    """The section on gradual drift."""
+
+    title: str
+    colour: str
+    note: str
+    windows: Sequence[str]
+    rows: Sequence[GradualRow]
+
+
+def gradual_view(found: GradualReport | None) -> GradualView | None:
+    """Return what is said of the long windows; None without any."""
+    if found is None:
+        return None
+    names = [window.name for window in found.windows]
+    effects = np.stack([np.nan_to_num(window.effects, nan=-1.0) for window in found.windows]).max(axis=0)
+    if (effects < 0.0).all():
+        note = f"{found.variation.days} of {FEWEST_DAYS} whole days with enough rows."
+        return GradualView("Too few days", "unknown", note, names, ())
+    return GradualView(
+        title="Changed" if found.severity else "No large change",
+        colour="warning" if found.severity else "normal",
+        note="PSI of weeks against the training, judged by how much days differ by themselves "
+        f"({found.variation.days} days). It is no part of the verdict.",
+        windows=names,
+        rows=[_row(found, index) for index in np.argsort(-effects, kind="stable").tolist()[:MOST_ROWS]],
+    )
+
+
+def _row(found: GradualReport, index: int) -> GradualRow:
+    values = [(own.psi_debiased[index].item(), own.thresholds[index, 0].item()) for own in found.windows]
+    return GradualRow(
+        name=found.report.baseline.names[index],
+        cells=[(_number(psi), _number(limit)) for psi, limit in values],
+        is_large=any(window.severities[index] for window in found.windows),
+    )
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"

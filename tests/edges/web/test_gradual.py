@@ -1,0 +1,40 @@
+"""What the page says about gradual drift."""
+
+from __future__ import annotations
+
+from driftgauge.edges.web.gradual import gradual_view
+
+from tests.drift.gradual.test_report import gradual_of
+from tests.drift.rolling.test_report import report_on
+from tests.html_pages import Tree, page_of
+
+
+def test_each_column_stands_with_its_limit_in_each_window() -> None:
+    found = gradual_view(gradual_of(report_on(age=40.0)))
+    assert found is not None
+    assert (found.title, found.colour, found.windows) == ("Changed", "warning", ["7d", "30d"])
+    first = found.rows[0]
+    assert (first.name, first.is_large) == ("age", True)
+    assert all(float(psi) > float(limit) for psi, limit in first.cells)
+    assert [own.is_large for own in found.rows[1:]] == [False] * 3
+
+
+def test_days_like_the_reference_are_no_change() -> None:
+    found = gradual_view(gradual_of(report_on(age=40.0), age=40.0))
+    assert found is not None
+    assert (found.title, found.colour) == ("No large change", "normal")
+
+
+def test_too_few_days_are_said_to_be_few() -> None:
+    found = gradual_view(gradual_of(report_on(age=40.0), days=5))
+    assert found is not None
+    assert (found.title, found.rows) == ("Too few days", ())
+    assert found.note == "5 of 6 whole days with enough rows."
+    assert gradual_view(None) is None
+
+
+def test_the_page_has_a_section_with_long_windows_alone() -> None:
+    report = report_on(age=40.0)
+    words = Tree(page_of(report, gradual=gradual_of(report))).words
+    assert "Gradual drift" in words
+    assert "Gradual drift" not in Tree(page_of(report)).words
