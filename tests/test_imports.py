@@ -41,7 +41,7 @@ PACKAGES: Final[dict[str, str]] = {
     "replicas": "errors",
     "telemetry": "common errors metrics.series metrics.server_series metrics",
     "edges.formats": "actions common errors drift models serving predictions ingestion",
-    "checks": "common errors drift tables models edges.formats",
+    "checks": "common errors drift tables engines models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about actions common errors drift settings shutdown models metrics.series "
     "metrics.server_series metrics.counters metrics predictions state monitor ingestion serving releases registry "
@@ -79,7 +79,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "skops": "models models.creation",
     "confluent_kafka": "edges.kafka",
     "fsspec": "edges.files engines",
-    "ibis": "engines",
+    "ibis": "checks engines",
     "pyspark": "engines",
     "datasketches": "checks",
     "evidently": "checks",

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import column_content
-from driftgauge.engines import embedded
 from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 
 from tests.engines.awkward import TABLES
-from tests.engines.databases import Hold, in_duckdb, in_postgres
+from tests.engines.databases import Hold
 
 ALL_ROWS = 10**9
-
-
-@pytest.fixture(scope="module", params=["duckdb", "duckdb of more rows", "postgres"])
-def hold(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hold]:
-    if request.param != "postgres":
-        database = in_duckdb(tmp_path_factory.mktemp("duckdb"))
-    else:
-        database = in_postgres(request.getfixturevalue("postgres").new_database())
-    with database as hold, pytest.MonkeyPatch.context() as patch:
-        if request.param == "duckdb of more rows":  # than are sorted in this process
-            patch.setattr(embedded, "MOST_BYTES", 0)
-        yield hold
 
 
 def counted(hold: Hold, table: pa.Table, options: BaselineOptions | None = None) -> BuiltBaseline:

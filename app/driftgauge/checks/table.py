@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from driftgauge.checks.check import Check
+from driftgauge.checks.engine_check import check_in_engine
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.profile_check import ProfileCheck
 from driftgauge.checks.profile_files import profiles_of
@@ -14,6 +15,8 @@ from driftgauge.checks.quality import constraints_of
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.engines.options import IN_MEMORY
+from driftgauge.engines.source import opened, uses_engine
 from driftgauge.models.bundle import Bundle
 
 
@@ -28,7 +31,8 @@ def check(
 
     `baseline` is a Baseline, a Bundle, or the path of a `baseline.json` or of a bundle's folder. `table` is a pandas or
     polars DataFrame, an Arrow table, a dict of columns, or the path of a file or folder; or a `Profile`, the path of
-    one, or a list of these, which are compared as one window, or by `CheckOptions(every=…)`. A bundle's model predicts
+    one, or a list of these, which are compared as one window, or by `CheckOptions(every=…)`. A table expression
+    of Ibis, or the URL of a table in a database, is counted there and compared as its profile. A bundle's model predicts
     scores that the table lacks. Constraints that are kept with the baseline are checked too. `now`, in seconds since
     1970, is the time of rows without times, by default the current time. Raises CheckError, BundleError, TableError or
     ConstraintsError, all of them DriftgaugeError.
@@ -48,10 +52,14 @@ def check(
     {'age': 0.1}
     """
     reference = reference_of(baseline)
+    moment = time.time() if now is None else now
+    if uses_engine(table, IN_MEMORY):
+        with opened(table) as source:
+            return check_in_engine(reference.baseline, source, options).report(moment)
     profiles = profiles_of(table)
     if profiles is not None:
         own = ProfileCheck(reference.baseline, profiles, options)
-        return own.report(time.time() if now is None else now)
+        return own.report(moment)
     constraints = constraints_of(options or CheckOptions(), reference)
     comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept, constraints)
-    return comparison.report(time.time() if now is None else now)
+    return comparison.report(moment)

@@ -37,3 +37,7 @@ class EngineOptions:
             flag="--engine-temp",
         ),
     ] = None
+
+
+IN_MEMORY: Final = EngineOptions(engine="memory")
+"""Files are read here, and only the tables of databases are counted there."""

@@ -29,6 +29,8 @@ from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.verdict.policy import OF_VALUES, STATISTICS, Statistic
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
+from driftgauge.engines.options import IN_MEMORY
+from driftgauge.engines.source import opened, uses_engine
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
 from driftgauge.models.creation.outlier_detector import detect
@@ -197,7 +199,8 @@ class BaselineOptions:
 def create_baseline(reference: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere.
 
-    `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. A column
+    `reference` is a DataFrame, an Arrow table, a dict of columns, the path of a file or folder, or a table
+    expression of Ibis or the URL of a table in a database, which is counted there. A column
     `prediction_class` is one of categories, also if its classes are numbers. Raises BaselineError or TableError, both
     of them DriftgaugeError.
 
@@ -205,6 +208,11 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
     >>> driftgauge.create_baseline({"age": [31, 42, 57, 38] * 50, "country": ["DE", "FR", "DE", "NL"] * 50})
     <Baseline of 200 rows: 2 columns>
     """
+    if uses_engine(reference, IN_MEMORY):
+        from driftgauge.models.creation.engine_baseline import baseline_in_engine  # which imports this module
+
+        with opened(reference) as source:
+            return baseline_in_engine(source, options).built.baseline
     return baseline_and_beside(reference, options).baseline
 
 

@@ -1,0 +1,270 @@
+"""Profiles of a table in a database: its rows by bin, counted there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from driftgauge.checks.rows import known_categories, knows
+from driftgauge.drift.bins import ABOVE, BELOW, MISSING, UNSEEN, Bins, FloatArray, IntArray, just_below
+from driftgauge.drift.profile.build import of_columns
+from driftgauge.drift.profile.exact_sums import BITS, ExactSums, Sums
+from driftgauge.drift.profile.profile import Profile
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.reference.columns import ColumnBaseline
+from driftgauge.drift.windows.blocks import HOURS
+from driftgauge.engines.columns import as_category, as_number, finite, number
+from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.times import as_epoch, require_times
+from driftgauge.errors import CheckError, TableError
+from driftgauge.tables.cells import as_categories
+from driftgauge.tables.stream import require_columns
+from driftgauge.tables.times import as_seconds
+
+_LOW: Final = 26
+"""Digits of a sum that are summed apart, so that the sum of a table fits the database's integers."""
+Group = tuple[int, int]
+"""A period and an hour of the day; 0 where they are not told apart."""
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """A numeric column and the aggregates that count it."""
+
+    index: int
+    column: ColumnBaseline
+    edges: tuple[float, ...]
+    """Edges up to and with which rows are counted."""
+
+    @classmethod
+    def of(cls, index: int, column: ColumnBaseline) -> _Numbers:
+        edges = column.bins.edges
+        first = (float(just_below(edges[0])),) if column.bins.rule == "value" and edges else ()
+        return cls(index, column, (*first, *edges))
+
+    def aggregates(self, table: Any, sums: ExactSums, baseline: Baseline) -> dict[str, Any]:
+        """Return the aggregates by name."""
+        cells, name = as_number(table, self.column.name), str(self.index)
+        values = finite(cells)
+        z = _standardised(cells, values, self.index, baseline) * number(2.0 ** -int(sums.exponents[self.index]))
+        wanted = {
+            f"finite{name}": values.count(),
+            f"low{name}": (cells == number(-math.inf)).sum(),
+            f"high{name}": (cells == number(math.inf)).sum(),
+            f"min{name}": values.min(),
+            f"max{name}": values.max(),
+            **_summed(f"sum{name}", z),
+            **_summed(f"square{name}", z * z),
+        }
+        wanted |= {f"e{name}_{i}": (values <= number(edge)).sum() for i, edge in enumerate(self.edges)}
+        if self.column.bins.rule == "value":
+            own = enumerate(self.column.bins.edges)
+            wanted |= {f"v{name}_{i}": (values == number(value)).sum() for i, value in own}
+        return wanted
+
+    def counts(self, found: Mapping[str, Any]) -> IntArray:
+        """Return the rows in each bin of one group."""
+        name, bins = str(self.index), self.column.bins
+        rows, low, high, known = (int(found[key + name] or 0) for key in ("rows", "low", "high", "finite"))
+        up_to = np.array([int(found[f"e{name}_{i}"] or 0) for i in range(len(self.edges))], dtype=np.int64)
+        counts = np.zeros(len(bins.names), dtype=np.int64)
+        counts[bins.special[MISSING]] = rows - known - low - high
+        if not bins.edges:
+            counts[bins.special[UNSEEN]] = known + low + high
+            return counts
+        counts[bins.special[BELOW]] = low + up_to[0]
+        counts[bins.special[ABOVE]] = high + known - up_to[-1]
+        if bins.rule == "interval":
+            counts[bins.ordinary] = np.diff(up_to)
+        else:
+            counts[bins.ordinary] = [int(found[f"v{name}_{i}"] or 0) for i in range(len(bins.edges))]
+            counts[bins.special[UNSEEN]] = up_to[-1] - up_to[0] - counts[bins.ordinary].sum()
+        return counts
+
+    def total(self, key: str, found: Mapping[str, Any]) -> int:
+        """Return an exact sum of one group."""
+        high, low = (int(found[f"{key}{self.index}_{part}"] or 0) for part in ("high", "low"))
+        return (high << _LOW) + low
+
+
+def _standardised(cells: Any, values: Any, index: int, baseline: Baseline) -> Any:
+    """Return clipped standardised values as `Scales` has them; what is clipped anyway is not computed."""
+    import ibis
+
+    scales = baseline.scales
+    mean, std = float(scales.mean[index]), float(scales.std[index])
+    low, high = float(scales.low[index]), float(scales.high[index])
+    beyond = tuple(mean + bound * std for bound in (low - 1.0, high + 1.0))
+    z = (values - number(mean)) / number(std)
+    inside = ibis.ifelse(z > number(high), number(high), ibis.ifelse(z < number(low), number(low), z))
+    return ibis.cases(
+        (cells == number(math.inf), number(high)),
+        (cells == number(-math.inf), number(low)),
+        (values > number(beyond[1]), number(high)),
+        (values < number(beyond[0]), number(low)),
+        else_=inside,
+    )
+
+
+def _summed(name: str, parts: Any) -> dict[str, Any]:
+    """Return the aggregates of an exact sum: that of the high digits, and that of the low ones."""
+    whole = (parts * number(2.0**BITS) + number(0.5)).floor().cast("int64")
+    high = (whole.cast("float64") / number(2.0**_LOW)).floor().cast("int64")
+    return {f"{name}_high": high.sum(), f"{name}_low": (whole - high * (1 << _LOW)).sum()}
+
+
+class EngineProfiler:
+    """Counts a table in its database against a baseline."""
+
+    def __init__(
+        self,
+        source: EngineTable,
+        baseline: Baseline,
+        left_out: Sequence[str] = (),
+        time: str | None = None,
+        progress: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Take the columns that are counted; TableError if the table lacks one, scores excepted."""
+        present = source.column_names
+        absent = [name for name in RESERVED if name in baseline.names and name not in present]
+        names = [name for name in baseline.names if name not in {*left_out, *absent}]
+        require_columns(present, [*names, *([time] if time else [])], source.label)
+        if baseline.is_by_hour and time is None:
+            raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
+        self._source = source
+        self._whole = baseline
+        self._baseline: Final = of_columns(baseline, names)
+        self._time = time
+        self._progress = progress
+        self._sums = ExactSums(self._baseline.scales)
+        self._numbers = [_Numbers.of(i, own) for i, own in enumerate(self._baseline.columns) if own.kind == "numeric"]
+        for own in self._baseline.columns:
+            _require_kind(own, source)
+
+    def profiles(self, seconds: float | None = None) -> Iterator[Profile]:
+        """Yield the profile of all rows, or with `seconds` that of each period in order of time."""
+        if self._time is not None:
+            require_times(self._source, self._time)
+        groups = self._keys(seconds)
+        found = self._counted(groups)
+        if not found:
+            raise TableError(f"{self._source.label} has no rows")
+        counts = {group: self._of_numbers(own) for group, own in found.items()}
+        self._progress("numbers")
+        for index, column in enumerate(self._baseline.columns):
+            if column.kind != "numeric":
+                self._count_categories(index, column, groups, counts)
+                self._progress(column.name)
+        for period in sorted({period for period, _ in found}):
+            own = {hour: key for key in sorted(found) if key[0] == period for hour in (key[1],)}
+            partition = self._source.label if seconds is None else f"{self._source.label}/{period}"
+            yield self._profile(partition, {h: counts[key] for h, key in own.items()}, [found[k] for k in own.values()])
+
+    def _keys(self, seconds: float | None) -> dict[str, Any]:
+        """Return the expressions of period and hour of a row."""
+        import ibis
+
+        if self._time is None:
+            return {"period": ibis.literal(0), "hour": ibis.literal(0)}
+        epoch = as_epoch(self._source.table, self._time)
+        period = ibis.literal(0) if seconds is None else (epoch / number(seconds)).floor().cast("int64")
+        whole = (epoch / number(3_600.0)).floor()
+        return {"period": period, "hour": (whole - (whole / number(24.0)).floor() * 24).cast("int64")}
+
+    def _counted(self, keys: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:
+        """Return the aggregates of each group, from one pass over all columns."""
+        table = self._source.table.mutate(**{f"driftgauge_{name}": key for name, key in keys.items()})
+        wanted: dict[str, Any] = {"rows": table.count()}
+        for own in self._numbers:
+            wanted |= own.aggregates(table, self._sums, self._baseline)
+        if self._time is not None:
+            wanted |= {"start": table[self._time].min(), "end": table[self._time].max()}
+        rows = self._source.fetch(table.group_by("driftgauge_period", "driftgauge_hour").aggregate(**wanted))
+        times = {}
+        if self._time is not None and rows.num_rows:
+            times = {end: as_seconds(rows[end], self._time).tolist() for end in ("start", "end")}
+        found = {}
+        for index, row in enumerate(rows.to_pylist()):
+            own_times = {end: values[index] for end, values in times.items()}
+            row |= {f"rows{own.index}": row["rows"] for own in self._numbers} | own_times
+            found[int(row["driftgauge_period"]), int(row["driftgauge_hour"])] = row
+        return {group: row for group, row in found.items() if row["rows"]}
+
+    def _of_numbers(self, found: Mapping[str, Any]) -> IntArray:
+        counts = np.zeros((len(self._baseline.columns), self._baseline.binner.width), dtype=np.int64)
+        for own in self._numbers:
+            counts[own.index, : len(own.column.bins.names)] = own.counts(found)
+        return counts
+
+    def _count_categories(
+        self, index: int, column: ColumnBaseline, keys: Mapping[str, Any], counts: Mapping[Group, IntArray]
+    ) -> None:
+        """Add the rows of a column of categories to the counts of their groups."""
+        cells = self._source.table.select(v=as_category(self._source.table, column.name), **keys)
+        groups = cells.group_by("v", "period", "hour").aggregate(n=lambda t: t.count())
+        for batch in self._source.batches(groups):
+            part = pa.Table.from_batches([batch])
+            codes = _codes(column, part["v"])
+            own = zip(codes.tolist(), *(part[key].to_pylist() for key in ("period", "hour", "n")), strict=True)
+            for code, period, hour, rows in own:
+                counts[int(period), int(hour)][index, code] += int(rows)
+
+    def _profile(self, name: str, by_hour: Mapping[int, IntArray], found: Sequence[Mapping[str, Any]]) -> Profile:
+        hours = np.zeros(HOURS, dtype=np.int64)
+        columns = len(self._baseline.columns)
+        values, squares = [0] * columns, [0] * columns
+        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
+        for row in found:
+            if self._time is not None:
+                hours[int(row["driftgauge_hour"])] += int(row["rows"])
+            for own in self._numbers:
+                values[own.index] += own.total("sum", row)
+                squares[own.index] += own.total("square", row)
+                if row[f"finite{own.index}"]:
+                    low[own.index] = min(low[own.index], row[f"min{own.index}"] + 0.0)
+                    high[own.index] = max(high[own.index], row[f"max{own.index}"] + 0.0)
+        return Profile(
+            baseline_hash=self._whole.hash,
+            columns=self._baseline.names,
+            rows=sum(int(row["rows"]) for row in found),
+            counts=np.sum(list(by_hour.values()), axis=0, dtype=np.int64),
+            sums=Sums(tuple(values), tuple(squares)),
+            lowest=low,
+            highest=high,
+            partitions=(name,),
+            hours=hours,
+            start=min((row["start"] for row in found), default=math.inf) if self._time else math.inf,
+            end=max((row["end"] for row in found), default=-math.inf) if self._time else -math.inf,
+            in_hour=dict(sorted(by_hour.items())) if self._baseline.is_by_hour else {},
+        )
+
+
+def _require_kind(column: ColumnBaseline, source: EngineTable) -> None:
+    """Raise TableError for a text column where the baseline has numbers, and the other way round."""
+    is_text = source.table[column.name].type().is_string()
+    if column.kind == "numeric" and is_text != column.of_text:
+        had = "free text" if column.of_text else "numbers"
+        held = "text" if is_text else "no text"
+        raise TableError(
+            f"{source.label}: {column.name}: it holds {held}, where the baseline has {had}: "
+            f"correct it, or leave the column out (--ignore {column.name})"
+        )
+
+
+def _codes(column: ColumnBaseline, cells: pa.ChunkedArray) -> IntArray:
+    """Return the code of each cell's bin, as rows of a table in memory have it."""
+    bins = column.bins
+    found = as_categories(cells, column.name, known_categories(column).typed)
+    coded: FloatArray = np.append(bins.encode(found.names), _gap(column, bins))[found.codes]
+    return np.where(np.isnan(coded), bins.special[MISSING], coded).astype(np.int64)
+
+
+def _gap(column: ColumnBaseline, bins: Bins) -> float:
+    """Return what an empty cell is: an empty text if the reference has these and no missing ones."""
+    has_empty = column.counts[bins.special[MISSING]] == 0 and knows(bins, "")
+    return float(bins.category_code("")) if has_empty else math.nan
