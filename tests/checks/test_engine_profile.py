@@ -59,7 +59,7 @@ def test_the_profile_of_other_rows_is_that_in_memory_and_so_is_the_report(hold: 
     baseline, table = create_baseline(TABLES["mixed"]), shifted(TABLES["mixed"])
     (found,) = EngineProfiler(hold(table), baseline).profiles()
     assert found.named("rows") == in_memory(baseline, table)
-    report = check_in_engine(baseline, hold(table)).report(NOW)
+    report = check_in_engine(baseline, [hold(table)]).report(NOW)
     expected = Check(baseline, [table]).report(NOW)
     numbers = ["psi", "psi_debiased", "missing_ratio", "unseen_ratio", "out_of_range_ratio", "p_value"]
     frame, other = report.to_frame(), expected.to_frame()
@@ -87,7 +87,7 @@ def test_periods_and_hours_are_told_apart_in_the_database(hold: Hold, zone: str 
     days = list(EngineProfiler(source, baseline, time="at").profiles(86_400.0))
     assert len(days) == 4
     assert sum(day.rows for day in days) == table.num_rows
-    report = check_in_engine(baseline, source, options).report(NOW)
+    report = check_in_engine(baseline, [source], options).report(NOW)
     expected = Check(baseline, [table], options).report(NOW)
     assert [(own.window, own.rows) for own in report.windows] == [(own.window, own.rows) for own in expected.windows]
 

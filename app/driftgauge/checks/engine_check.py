@@ -1,8 +1,9 @@
-"""Verdicts on a table that its database counts."""
+"""Verdicts on tables that their databases count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from driftgauge.checks.engine_profile import EngineProfiler
 from driftgauge.checks.options import CheckOptions
@@ -13,15 +14,15 @@ from driftgauge.engines.engine import EngineTable
 
 def check_in_engine(
     baseline: Baseline,
-    source: EngineTable,
+    sources: Sequence[EngineTable],
     options: CheckOptions | None = None,
     progress: Callable[[str], object] = lambda _: None,
 ) -> ProfileCheck:
-    """Count a table in its database and return its comparison with a baseline, which is that of its profile.
+    """Count tables in their databases and return their comparison with a baseline, which is that of their profiles.
 
     `progress` is called with what was counted. Raises CheckError or TableError.
     """
     options = options or CheckOptions()
-    profiler = EngineProfiler(source, baseline, options.left_out, options.time, progress)
-    period = options.period
-    return ProfileCheck(baseline, profiler.profiles(None if period is None else float(period.seconds)), options)
+    seconds = None if options.period is None else float(options.period.seconds)
+    profilers = [EngineProfiler(source, baseline, options.left_out, options.time, progress) for source in sources]
+    return ProfileCheck(baseline, chain.from_iterable(own.profiles(seconds) for own in profilers), options)

@@ -32,10 +32,10 @@ def check(
     `baseline` is a Baseline, a Bundle, or the path of a `baseline.json` or of a bundle's folder. `table` is a pandas or
     polars DataFrame, an Arrow table, a dict of columns, or the path of a file or folder; or a `Profile`, the path of
     one, or a list of these, which are compared as one window, or by `CheckOptions(every=…)`. A table expression
-    of Ibis, or the URL of a table in a database, is counted there and compared as its profile. A bundle's model predicts
-    scores that the table lacks. Constraints that are kept with the baseline are checked too. `now`, in seconds since
-    1970, is the time of rows without times, by default the current time. Raises CheckError, BundleError, TableError or
-    ConstraintsError, all of them DriftgaugeError.
+    of Ibis, or the URL of a table in a database, is counted there and compared as its profile. A bundle's model
+    predicts scores that the table lacks. Constraints that are kept with the baseline are checked too. `now`, in seconds
+    since 1970, is the time of rows without times, by default the current time. Raises CheckError, BundleError,
+    TableError or ConstraintsError, all of them DriftgaugeError.
 
     >>> import numpy as np
     >>> from driftgauge import check, create_baseline
@@ -55,7 +55,7 @@ def check(
     moment = time.time() if now is None else now
     if uses_engine(table, IN_MEMORY):
         with opened(table) as source:
-            return check_in_engine(reference.baseline, source, options).report(moment)
+            return check_in_engine(reference.baseline, [source], options).report(moment)
     profiles = profiles_of(table)
     if profiles is not None:
         own = ProfileCheck(reference.baseline, profiles, options)

@@ -32,6 +32,7 @@ from driftgauge.cli.check_suite import AssertionOptions, each_problem_in_a_line,
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.engine_checks import counted_comparison, is_counted
 from driftgauge.cli.profile_sources import profile_files, read_profiles
 from driftgauge.cli.reading import reading
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
@@ -39,6 +40,7 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.files.fetching import fetched
+from driftgauge.engines.options import EngineOptions
 from driftgauge.errors import CheckError
 from driftgauge.settings.options import Settings
 from driftgauge.settings.policies import policy_of
@@ -94,13 +96,15 @@ def check(
     trusted_types: TrustedTypes = None,
     asserting: AssertionOptions,
     output: CheckOutput,
+    engine: EngineOptions,
     sagemaker: SageMakerOptions,
 ) -> None:
     """Compare tables with a baseline and report drift.
 
     Exit code 0 means no drift, 1 drift or violated constraints, 2 bad input. Each table is one window, or each period
     with --time and --every; several windows form a history that shows when a drift began. docs/check.md has examples.
-    Profiles are one window together, or one for each period of --every: docs/profiles.md.
+    Profiles are one window together, or one for each period of --every: docs/profiles.md. So are tables that databases
+    count, such as postgresql://HOST/DATABASE?table=NAME: docs/engines.md.
 
     With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
     docs/sagemaker.md.
@@ -122,6 +126,11 @@ def check(
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
         options = _under_settings(options, checked.settings, reference.baseline)
+    if is_counted(tables, engine):
+        if suite is not None or sagemaker.sagemaker_out is not None:
+            raise CheckError("a database counts rows, and --assert, --suite and --sagemaker-out read them: use a file")
+        counted = counted_comparison(tables, engine, reference.baseline, options, errors)
+        raise typer.Exit(_compare_profiles(counted, output))
     profiles = profile_files(tables)
     if profiles is not None:
         if suite is not None or sagemaker.sagemaker_out is not None:

@@ -1,4 +1,4 @@
-"""Tables that a database counts, on the command line."""
+"""Baselines of tables that databases count, on the command line."""
 
 from __future__ import annotations
 
