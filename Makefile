@@ -37,10 +37,11 @@ fuzz: .venv/dev ## Send 100,000 hostile requests and more, for half an hour. ARG
 
 # Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
 servers:
-	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v amtool >/dev/null || \
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v amtool >/dev/null && \
+	command -v victoria-metrics >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing Prometheus and Alertmanager for the tests ..."; \
-	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; } >/dev/null || \
+	    echo "installing Prometheus, Alertmanager and VictoriaMetrics for the tests ..."; \
+	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager victoria-metrics; } >/dev/null || \
 	    echo "apt-get could not install them" >&2; \
 	fi
 

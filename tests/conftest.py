@@ -11,13 +11,21 @@ from driftgauge.edges.http import lifespan
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
-from tests.e2e.programs import say_what_was_skipped, servers
+from tests.e2e.programs import say_what_was_skipped, servers, victoria
 from tests.examples import MAKERS, Example
 from tests.installed import installed
 from tests.postgres import postgres
 from tests.trained_demo import flights, trained_demo, trained_year
 
-__all__ = ["flights", "installed", "postgres", "servers", "trained_demo", "trained_year"]  # fixtures of all tests
+__all__ = [
+    "flights",
+    "installed",
+    "postgres",
+    "servers",
+    "trained_demo",
+    "trained_year",
+    "victoria",
+]  # fixtures of all tests
 
 ExampleOf = Callable[[str], Example]
 

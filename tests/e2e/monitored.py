@@ -171,8 +171,15 @@ def server(bundle: Path, port: int, log: Path, *beside: Path, **env: str) -> Ite
 
     `env` comes before ENV.
     """
-    bundles = (option for own in (bundle, *beside) for option in ("--bundle", str(own)))
-    with _running(("serve", *bundles), port, log, env) as own:
+    bundles = [option for own in (bundle, *beside) for option in ("--bundle", str(own))]
+    with running_server(bundles, port, log, **env) as own:
+        yield own
+
+
+@contextlib.contextmanager
+def running_server(options: Sequence[str], port: int, log: Path, **env: str) -> Iterator[Server]:
+    """Run `driftgauge serve` with these options while the block runs, as `server` does."""
+    with _running(("serve", *options), port, log, env) as own:
         yield own
 
 

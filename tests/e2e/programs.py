@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
-from driftgauge.demo.prometheus_stack import SERVERS, TOOLS, Programs, missing, programs
+from driftgauge.demo.prometheus_stack import SERVERS, TOOLS, Programs, missing, programs, running
 
 NOT_TESTED = "programs missing"
 """How the reason of a skip for missing programs begins."""
@@ -24,6 +28,38 @@ def servers() -> Programs:
     """Give the programs; without them the test is skipped, or fails in CI."""
     require(missing({**SERVERS, **TOOLS}), in_ci=os.environ.get("CI", "").lower() in {"true", "1"})
     return programs()
+
+
+@dataclass(frozen=True)
+class Victoria:
+    """Programs of VictoriaMetrics."""
+
+    server: str
+    alert: str
+    """vmalert, which evaluates rules."""
+
+    @contextlib.contextmanager
+    def running(self, folder: Path, port: int) -> Iterator[str]:
+        """Run the server with its data in a folder while the block runs; gives its address."""
+        address = f"http://127.0.0.1:{port}"
+        command = [
+            self.server,
+            f"-storageDataPath={folder / 'victoria'}",
+            f"-httpListenAddr=127.0.0.1:{port}",
+            "-search.latencyOffset=0s",  # the newest samples count too
+            "-memory.allowedBytes=200MB",
+        ]
+        with running("VictoriaMetrics", command, f"{address}/health", folder / "victoria.log"):
+            yield address
+
+
+@pytest.fixture(scope="session")
+def victoria() -> Victoria:
+    """Give the programs of VictoriaMetrics; without them the test is skipped, or fails in CI."""
+    found = [shutil.which(name) for name in ("victoria-metrics", "vmalert")]
+    away = None if all(found) else "VictoriaMetrics is not installed (Debian: apt-get install victoria-metrics)"
+    require(away, in_ci=os.environ.get("CI", "").lower() in {"true", "1"})
+    return Victoria(*(own or "" for own in found))
 
 
 def require(sentence: str | None, *, in_ci: bool) -> None:

@@ -53,6 +53,11 @@ def test_series_are_returned_without_those_that_are_not_a_number_and_warnings_wi
     assert headers["X-Scope-Orgid"] == "team"
 
 
+def test_the_time_is_its_own() -> None:
+    with answering(200, success({"metric": {}, "value": [1.5, "1.5"]})) as (url, _):
+        assert Prometheus(url).now() == 1.5
+
+
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [

@@ -49,8 +49,8 @@ class Prometheus:
 
     def now(self) -> float:
         """Return its time, in seconds since 1970."""
-        at: float = self._asked({"query": "time()"})["data"]["result"][0]
-        return float(at)
+        series = self._asked({"query": "vector(time())"})["data"]["result"]  # a bare time() is one only to some
+        return float(series[0]["value"][1])
 
     def ask(self, query: str, at: float) -> tuple[list[Sample], list[str]]:
         """Return the series that a query finds at a time, and the warnings that came with them."""
