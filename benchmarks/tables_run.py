@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.processes import MIB, PROC, last_lines, stop, tree
 
-POLL_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,6 @@ def test_a_further_model_adds_its_series_and_files(tmp_path: Path) -> None:
     assert two.series - one.series > 1_500
     assert two.files_mib > 1.5 * one.files_mib
     assert two.metrics_bytes > one.metrics_bytes
-    assert one.scrape_ms > 0.0
+    assert one.scrape_ms >= 0.0
     assert one.busy_share > 0.0
     assert len(row(one)) == len(HEADS)
