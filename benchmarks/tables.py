@@ -161,7 +161,7 @@ def _row(rows: int, name: str, costs: Mapping[str, Sequence[Cost]]) -> tuple[str
 
 def chosen(only: str, interpreters: Mapping[str, str]) -> list[Way]:
     """Return the ways whose name contains one of these words, and whose environment there is."""
-    words = [word.strip() for word in only.split(",") if word.strip()]
+    words = [word.strip() for word in only.split(";") if word.strip()]
     named = [way for way in WAYS if not words or any(word in way.name for word in words)]
     return [way for way in named if not way.interpreter or way.interpreter in interpreters]
 
@@ -170,7 +170,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder of the tables; 5.5 GB for 30 million rows.")],
     rows: Annotated[str, typer.Option(help="Rows of each table, with commas.")] = "3000000",
     rounds: Annotated[int, typer.Option(min=1)] = 3,
-    only: Annotated[str, typer.Option(help="Words in the names of ways to run, with commas; by default all.")] = "",
+    only: Annotated[str, typer.Option(help="Words in the names of ways to run, with semicolons; by default all.")] = "",
     python: Annotated[
         list[str] | None, typer.Option(help="NAME=PATH of an interpreter: duckdb, engines, spark, evidently, whylogs.")
     ] = None,

@@ -45,7 +45,7 @@ def test_ways_without_their_environment_are_left_out() -> None:
 
 
 def test_a_short_run_measures_a_build_and_a_check(tmp_path: Path) -> None:
-    ways = chosen("in memory,streamed", {})
+    ways = chosen("in memory;streamed", {})
 
     costs = run(Place(tmp_path, {}, 1), ways, 3_000, 1, 1, None)
 
