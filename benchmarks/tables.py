@@ -27,7 +27,7 @@ SCAN: Final = "DuckDB, bare scan"
 
 @dataclass(frozen=True)
 class Way:
-    """One thing to do with a table; `{table}`, `{baseline}` and `{out}` stand for paths."""
+    """One thing to do with a table; `{table}`, `{baseline}`, `{out}` and `{profile}` stand for paths."""
 
     name: str
     arguments: tuple[str, ...]
@@ -45,6 +45,7 @@ def _driftgauge(name: str, *arguments: str, interpreter: str = "", accepted: tup
 
 BUILD: Final = ("baseline", "build", "{table}", "--ignore", "time", "--out", "{out}")
 CHECK: Final = ("check", "{table}", "--baseline", "{baseline}", "--no-constraints")
+PROFILE: Final = ("profile", "build", "{table}", "--baseline", "{baseline}", "--out", "{profile}")
 VERDICT: Final = (0, 1)
 """Exit codes of `check` that say that it did its work."""
 WAYS: Final = (
@@ -52,6 +53,7 @@ WAYS: Final = (
     Way("DuckDB, bare scan in one query", ("duckdb_scan_at_once",), "duckdb", memory_gib=14.0),
     _driftgauge("`baseline build`, in memory", *BUILD),
     _driftgauge("`check`, streamed", *CHECK, accepted=VERDICT),
+    _driftgauge("`profile build`, streamed", *PROFILE),
     _driftgauge("`baseline build`, DuckDB", *BUILD, "--engine", "duckdb", interpreter="engines"),
     _driftgauge("`check`, DuckDB", *CHECK, "--engine", "duckdb", interpreter="engines", accepted=VERDICT),
     Way("Spark, scan", ("spark_scan",), "spark", memory_gib=4.0),
@@ -71,7 +73,8 @@ class Place:
     def command(self, way: Way, data: Path, baseline: Path) -> list[str]:
         """Return the command line of a way."""
         python = self.interpreters.get(way.interpreter, sys.executable)
-        paths = {"table": str(data), "baseline": str(baseline), "out": str(self.folder / "out.json")}
+        paths = {"table": data, "baseline": baseline}
+        paths |= {"out": self.folder / "out.json", "profile": self.folder / "out.profile"}
         if way.arguments[0] == "driftgauge":
             return [python, "-m", "driftgauge", *(part.format(**paths) for part in way.arguments[1:])]
         return [
