@@ -143,6 +143,7 @@ STATED: dict[str, set[str]] = {
     "DriftgaugeConnectionsRefused": {"10,000", "64", "5", "3", "1,000"},
     "DriftgaugeCallerLimited": {"5", "15"},
     "DriftgaugeNotificationsFailing": {"15", "20"},
+    "DriftgaugeTelemetryFailing": {"15"},
     "DriftgaugeErrorBudgetBurn": {"1"},
     "DriftgaugeLatencyHigh": {"95", "5", "10", "100", "1", "0.5", "2.5"},
     "DriftgaugeDown": {"0"},

@@ -100,6 +100,8 @@ prediction_log_disk_free_bytes 1048576
 prediction_log_disk_free_threshold_bytes 2097152
 prediction_log_damaged_files 1
 server_notifications_total{name="team",result="failed"} RISING
+server_telemetry_items_total{signal="traces",result="failed"} RISING
+server_telemetry_lost_threshold_ratio 0.05
 model_release_latency_change_ratio{MODEL,percentile="99"} 1.5
 model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
@@ -134,6 +136,8 @@ DriftgaugeCallerLimited: A server has been refusing requests of a caller that re
     driftgauge answered about # requests with 429 in the last 5m (rate_limited), and has done so for 15m.
 DriftgaugeNotificationsFailing: Notifications of a server do not arrive. About # notifications of driftgauge to team
     were given up in the last 15m. /drift/status says why the last one did not arrive.
+DriftgaugeTelemetryFailing: Metrics or traces of a server do not reach the collector. 100% of the traces of driftgauge
+    in the last 15m were lost. /drift/status says why the last ones did not arrive.
 DriftgaugeDiskNearlyFull: The disk of the prediction log is nearly full. 127.0.0.1:# has 1MiB of disk left. At half
     of the threshold (prediction_log_disk_free_threshold_bytes) predictions are no longer logged; they are still
     answered.

@@ -25,6 +25,7 @@ from driftgauge.alerting.alerts.quality import quality_alerts, request_alerts
 from driftgauge.alerting.alerts.registry import registry_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
+from driftgauge.alerting.alerts.telemetry import telemetry_alerts
 from driftgauge.alerting.alerts.two_minutes import two_minute_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
 from driftgauge.alerting.alerts.whole_rows import whole_row_alerts
@@ -56,7 +57,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-releases": [*release_alerts(options), *registry_alerts(options)],
         "driftgauge-actions": action_alerts(options),
         "driftgauge-efficiency": efficiency_alerts(options),
-        "driftgauge-monitoring": [*watcher_alerts(options), *notification_alerts(options)],
+        "driftgauge-monitoring": [*watcher_alerts(options), *notification_alerts(options), *telemetry_alerts(options)],
         **{f"driftgauge-{name}": PRESET_ALERTS[name](options) for name in options.presets},
     }
     return {

@@ -48,6 +48,13 @@ def requests() -> list[AnyPanel]:
             Query(rate_by("result", "server_notifications_total", SERVER_IS), "{{result}}"), width=12, height=6,
             empty="the settings name no receivers",
         ),
+        lines(
+            Text("Items for the OTLP collector", "Data points and spans that servers send to a collector of "
+                 "OpenTelemetry, each second by signal and result. Bad: failed or dropped above the limit, which "
+                 "raises an alert: dashboards behind the collector have gaps.", "cps"),
+            Query(rate_by("signal, result", "server_telemetry_items_total", SERVER_IS), "{{signal}} {{result}}"),
+            width=12, height=6, empty="the settings name no collector",
+        ),
     ]  # fmt: skip
 
 
