@@ -15,7 +15,7 @@ from driftgauge.drift.reference.sorted_column import column_of
 from driftgauge.engines.columns import as_number
 from driftgauge.engines.engine import EngineTable
 
-MOST_BYTES: Final = 1_610_612_736
+MOST_BYTES: Final = 1_073_741_824
 """Of all columns that are sorted at a time."""
 _BYTES_A_ROW: Final = 24
 """A value, its copy in units of the largest, and one without infinities."""
