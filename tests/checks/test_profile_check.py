@@ -16,6 +16,7 @@ from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
 from driftgauge.drift.profile.build import ProfileBuilder
 from driftgauge.drift.profile.profile import Profile, merge_profiles
+from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.column_statistics import BY_NAME
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
@@ -150,7 +151,6 @@ def test_profiles_of_more_than_one_period_or_without_times_are_refused() -> None
         ({"statistic": ("age=wasserstein",)}, "age is judged by wasserstein"),
         ({"whole_rows": True}, "whole rows cannot be compared, because a profile has none"),
         ({"multivariate": Path("t.csv")}, "whole rows cannot be compared"),
-        ({"constraints": Path("c.yaml")}, "constraints cannot be checked on profiles"),
         ({"ignore": ("nothing",)}, "the baseline has no column nothing"),
         ({"ignore": ("age", "flag", "city", "prediction")}, "no column is left to compare"),
     ],
@@ -167,6 +167,34 @@ def test_verdicts_rest_on_other_statistics_of_counts_as_those_of_tables_do(stati
     expected = Check(small_baseline(), [table], options).report(START)
     found = ProfileCheck(small_baseline(), profiles_of([table], small_baseline()), options).report(START)
     np.testing.assert_array_equal(found.windows[0].report.effects, expected.windows[0].report.effects)
+
+
+def test_constraints_that_bins_tell_are_those_of_the_table() -> None:
+    table, baseline = day_of(4_000), small_baseline()
+    domain = small_baseline().bins[2].categories[:2]
+    given = Constraints(
+        columns=(
+            ColumnConstraints("age", "fractional", completeness=1.0, minimum=0.0, maximum=50.0),
+            ColumnConstraints("city", "string", domain=domain),
+        )
+    )
+    expected = Check(baseline, [table], constraints=given).report(START).windows[0].quality
+    found = ProfileCheck(baseline, profiles_of([table], baseline), constraints=given).report(START)
+    own = found.windows[0].quality
+    assert own is not None
+    assert expected is not None
+    told = {(verdict.feature, verdict.constraint): verdict for verdict in expected.verdicts}
+    assert [verdict.constraint for verdict in own.violated]
+    for verdict in own.verdicts:
+        its = told[verdict.feature, verdict.constraint]
+        assert (verdict.violations, verdict.severity, verdict.evidence_log10) == (
+            its.violations,
+            its.severity,
+            its.evidence_log10,
+        )
+    assert found.has_violations
+    assert "not checked, because they need the rows themselves" in own.notes[-1]
+    assert len(own.verdicts) == len(own.ratios[found.windows[0].window]) < len(expected.verdicts)
 
 
 def test_columns_are_left_out_when_profiles_are_made_or_when_they_are_compared() -> None:

@@ -11,12 +11,14 @@ import numpy as np
 from driftgauge.checks.check import require_fitting, restrict
 from driftgauge.checks.evaluator import Evaluator
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.quality import TableChecker
 from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.checks.report_json import UNKNOWN_OF_PROFILES
 from driftgauge.checks.window_reader import period_name
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.profile.profile import Profile, ProfileTotals, require_same
 from driftgauge.drift.profile.window import blocks_of, window_of
+from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import OF_VALUES
 from driftgauge.errors import CheckError, ProfileError
@@ -29,8 +31,17 @@ class ProfileCheck:
     block for each hour of the day. So the report does not depend on how the rows were split into profiles.
     """
 
-    def __init__(self, baseline: Baseline, profiles: Iterable[Profile], options: CheckOptions | None = None) -> None:
-        """Merge the profiles one by one; CheckError or ProfileError if they cannot be compared with the baseline."""
+    def __init__(
+        self,
+        baseline: Baseline,
+        profiles: Iterable[Profile],
+        options: CheckOptions | None = None,
+        constraints: Constraints | None = None,
+    ) -> None:
+        """Merge the profiles one by one; CheckError or ProfileError if they cannot be compared with the baseline.
+
+        Of the constraints, those are checked of which the bins tell how many rows violate them.
+        """
         self.options: Final = options or CheckOptions()
         self._whole: Final = baseline
         require_fitting(self.options, baseline)
@@ -44,6 +55,9 @@ class ProfileCheck:
         if not self.baseline.columns:
             raise CheckError("no column is left to compare: all that the profiles count are ignored")
         self._require_known_statistics()
+        self._quality: Final = (
+            None if constraints is None else TableChecker(constraints, baseline, self.baseline, self.options, ())
+        )
 
     def _merge(self, profiles: Iterable[Profile]) -> dict[int, Profile]:
         """Return the profile of each period in order, or of all rows."""
@@ -97,8 +111,6 @@ class ProfileCheck:
             )
         if options.multivariate is not None or options.whole_rows:
             raise CheckError("whole rows cannot be compared, because a profile has none: check the table instead")
-        if options.constraints is not None:
-            raise CheckError("constraints cannot be checked on profiles: check the table instead")
 
     @property
     def is_history(self) -> bool:
@@ -124,7 +136,8 @@ class ProfileCheck:
             window = window_of(profile, self.baseline, name)
             evidence = detector.advance(evidence, blocks_of(profile, self.baseline, at))
             verdict = evaluator.verdict(window, evidence, at, (), 0)
-            verdicts.append(replace(verdict, partitions=profile.partitions))
+            quality = None if self._quality is None else self._quality.report_of_counts(window)
+            verdicts.append(replace(verdict, partitions=profile.partitions, quality=quality))
         return CheckReport(tuple(verdicts), self._whole, self.is_history, remarks=self.remarks)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_OF_PROFILES: Final = (
     "not known from profiles: Kolmogorov-Smirnov, Wasserstein, quantiles, minimum and maximum, correlations, whole "
-    "rows, constraints and the model's performance"
+    "rows, the model's performance, and constraints on more than missing values and categories"
 )
 """What the report of a table says and that of profiles does not."""
 

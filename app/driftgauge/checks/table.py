@@ -56,10 +56,9 @@ def check(
     if uses_engine(table, IN_MEMORY):
         with opened(table) as source:
             return check_in_engine(reference.baseline, [source], options).report(moment)
+    constraints = constraints_of(options or CheckOptions(), reference)
     profiles = profiles_of(table)
     if profiles is not None:
-        own = ProfileCheck(reference.baseline, profiles, options)
-        return own.report(moment)
-    constraints = constraints_of(options or CheckOptions(), reference)
+        return ProfileCheck(reference.baseline, profiles, options, constraints).report(moment)
     comparison = Check(reference.baseline, [table], options, reference.scorer, reference.kept, constraints)
     return comparison.report(moment)

@@ -135,7 +135,9 @@ def check(
     if profiles is not None:
         if suite is not None or sagemaker.sagemaker_out is not None:
             raise CheckError("profiles have no rows for --assert, --suite and --sagemaker-out: check the tables")
-        raise typer.Exit(_compare_profiles(ProfileCheck(reference.baseline, read_profiles(profiles), options), output))
+        kept = constraints_of(options, reference)
+        compared = ProfileCheck(reference.baseline, read_profiles(profiles), options, kept)
+        raise typer.Exit(_compare_profiles(compared, output))
     if suite is not None:
         raise typer.Exit(_assert(suite, tables, reference, options, asserting, output, errors))
     if sagemaker.sagemaker_out is not None:
@@ -167,7 +169,7 @@ def _compare_profiles(comparison: ProfileCheck, output: CheckOutput) -> int:
         errors.print(line, soft_wrap=True)
     report = comparison.report(time.time())
     _write(report, output, errors)
-    return int(report.has_drift)
+    return int(report.has_drift or report.has_violations)
 
 
 def _under_settings(options: CheckOptions, settings: Settings, baseline: Baseline) -> CheckOptions:
