@@ -15,6 +15,7 @@ from driftgauge.checks.rows import RowReader
 from driftgauge.checks.table import check
 from driftgauge.drift.profile.build import ProfileBuilder
 from driftgauge.drift.profile.profile import Profile
+from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import CheckError, TableError
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
@@ -67,6 +68,17 @@ def test_the_profile_of_other_rows_is_that_in_memory_and_so_is_the_report(hold: 
     assert "psi_debiased" in known
     assert frame[known].equals(other[known])
     assert report.status == expected.status
+
+
+def test_constraints_that_bins_tell_are_checked_in_the_database(hold: Hold) -> None:
+    baseline, table = create_baseline(TABLES["mixed"]), shifted(TABLES["mixed"])
+    given = Constraints(columns=(ColumnConstraints("word", "string", domain=("a", "b", "c")),))
+    found = check_in_engine(baseline, [hold(table)], constraints=given).report(NOW).windows[0].quality
+    expected = Check(baseline, [table], constraints=given).report(NOW).windows[0].quality
+    assert found is not None
+    assert expected is not None
+    assert [own.violations for own in found.verdicts] == [own.violations for own in expected.verdicts]
+    assert sum(own.violations for own in found.verdicts) > 0
 
 
 def timed(zone: str | None) -> pa.Table:

@@ -53,10 +53,10 @@ def check(
     """
     reference = reference_of(baseline)
     moment = time.time() if now is None else now
+    constraints = constraints_of(options or CheckOptions(), reference)
     if uses_engine(table, IN_MEMORY):
         with opened(table) as source:
-            return check_in_engine(reference.baseline, [source], options).report(moment)
-    constraints = constraints_of(options or CheckOptions(), reference)
+            return check_in_engine(reference.baseline, [source], options, constraints=constraints).report(moment)
     profiles = profiles_of(table)
     if profiles is not None:
         return ProfileCheck(reference.baseline, profiles, options, constraints).report(moment)

@@ -129,7 +129,7 @@ def check(
     if is_counted(tables, engine):
         if suite is not None or sagemaker.sagemaker_out is not None:
             raise CheckError("a database counts rows, and --assert, --suite and --sagemaker-out read them: use a file")
-        counted = counted_comparison(tables, engine, reference.baseline, options, errors)
+        counted = counted_comparison(tables, engine, reference, options, errors)
         raise typer.Exit(_compare_profiles(counted, output))
     profiles = profile_files(tables)
     if profiles is not None:

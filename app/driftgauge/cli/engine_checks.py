@@ -10,7 +10,8 @@ from rich.console import Console
 from driftgauge.checks.engine_check import check_in_engine
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.profile_check import ProfileCheck
-from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.checks.quality import constraints_of
+from driftgauge.checks.reference import Reference
 from driftgauge.engines.options import IN_MEMORY, EngineOptions
 from driftgauge.engines.source import opened, uses_engine, without_password
 from driftgauge.errors import CheckError
@@ -32,10 +33,15 @@ def is_counted(tables: Sequence[str], engine: EngineOptions) -> bool:
 
 
 def counted_comparison(
-    tables: Sequence[str], engine: EngineOptions, baseline: Baseline, options: CheckOptions, errors: Console
+    tables: Sequence[str], engine: EngineOptions, reference: Reference, options: CheckOptions, errors: Console
 ) -> ProfileCheck:
     """Count tables in their databases and return their comparison with a baseline."""
+    constraints = constraints_of(options, reference)
     with ExitStack() as stack:
         status = stack.enter_context(errors.status("counting …"))
         sources = [stack.enter_context(opened(table, engine)) for table in tables]
-        return check_in_engine(baseline, sources, options, lambda what: status.update(f"counting: {what} is done …"))
+
+        def show(what: str) -> None:
+            status.update(f"counting: {what} is done …")
+
+        return check_in_engine(reference.baseline, sources, options, show, constraints)
