@@ -133,13 +133,14 @@ lock: .venv/dev ## Lock the dependencies into requirements/.
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra evidently --group evidently --group build -o requirements/evidently.txt
 	$(BIN)/uv pip compile $(LOCK) examples/airflow/requirements.in -o requirements/airflow.txt
 	$(BIN)/uv pip compile $(LOCK) --group mlflow -o requirements/mlflow.txt
+	$(BIN)/uv pip compile $(LOCK) --group spark -o requirements/spark.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/mlserver.in -o requirements/bench-mlserver.txt
 	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/bentoml.in -o requirements/bench-bentoml.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean: ## Remove the environments and caches.
-	rm -rf .venv .venv-bench .venv-bench-* .venv-evidently .venv-airflow .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-bench-* .venv-evidently .venv-airflow .venv-mlflow .venv-spark .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment with the locked requirements; the file marks that it is complete.
 .venv/demo: requirements/demo.txt pyproject.toml | .venv/python
@@ -181,6 +182,15 @@ clean: ## Remove the environments and caches.
 	@echo "installing the locked requirements of MLflow's server ..."
 	@$(PYTHON) -m venv .venv-mlflow
 	@.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/mlflow.txt
+	@touch $@
+
+# Spark is large, and needs Java 17 or newer. Its environment has the libraries of the tests too.
+.venv-spark/done: requirements/spark.txt | .venv/dev
+	@echo "installing the locked requirements of Spark ..."
+	@command -v java >/dev/null || { echo "Spark needs Java: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/spark.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > .venv-spark/lib/python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages/tests.pth
 	@touch $@
 
 # Other servers need other versions of Driftgauge's dependencies. One that cannot be installed is named and left out.

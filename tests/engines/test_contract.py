@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +15,14 @@ from driftgauge.drift.reference.columns import column_content
 from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, baseline_and_beside
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 
+from tests.e2e.programs import require
 from tests.engines.awkward import TABLES
 from tests.engines.databases import Hold
+from tests.pages import ROOT
 
 ALL_ROWS = 10**9
+SPARK = ".venv-spark"
+"""Spark's environment: it has the libraries of the tests too, by a path to theirs."""
 
 
 def counted(hold: Hold, table: pa.Table, options: BaselineOptions | None = None) -> BuiltBaseline:
@@ -34,6 +41,16 @@ def content(baseline: Baseline) -> list[dict[str, Any]]:
 
 def assert_close(found: float, expected: float) -> None:
     assert math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-300) or (math.isnan(found) and math.isnan(expected))
+
+
+@pytest.mark.long
+def test_spark_gives_the_same(tmp_path: Path) -> None:
+    sentence = None if (ROOT / SPARK / "done").exists() else f"{SPARK} is absent. `make {SPARK}/done` makes it"
+    require(sentence, in_ci=False)  # where its 400 MB and Java are not installed
+    command = [str(ROOT / SPARK / "bin" / "python"), "-m", "tests.engines.spark_contract", str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'app'}:{ROOT}"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr[-2_000:]
 
 
 @pytest.mark.parametrize("name", TABLES)
