@@ -55,21 +55,21 @@ def _admin(address: str) -> Any:
     return import_module(f"{LIBRARY}.admin").AdminClient({"bootstrap.servers": address, "log_level": 0})
 
 
-def create(address: str, topic: str) -> None:
-    """Create a topic of one partition."""
-    new: Any = import_module(f"{LIBRARY}.admin").NewTopic(topic, 1, 1)
+def create(address: str, topic: str, partitions: int = 1) -> None:
+    """Create a topic of so many partitions."""
+    new: Any = import_module(f"{LIBRARY}.admin").NewTopic(topic, partitions, 1)
     client = _admin(address)
     for made in client.create_topics([new]).values():
         made.result(30)
 
 
-def fill(address: str, topic: str, messages: Sequence[bytes]) -> None:
-    """Send messages to a topic, and wait until the broker has all of them."""
+def fill(address: str, topic: str, messages: Sequence[bytes], partitions: int = 1) -> None:
+    """Send messages to the partitions of a topic in turn, and wait until the broker has all of them."""
     producer: Any = import_module(LIBRARY).Producer(
         {"bootstrap.servers": address, "linger.ms": 20, "queue.buffering.max.messages": 2_000_000, "log_level": 0}
     )
     for number, message in enumerate(messages):
-        producer.produce(topic, message, partition=0)
+        producer.produce(topic, message, partition=number % partitions)
         if number % 1_000 == 0:
             producer.poll(0)
     left = producer.flush(120)

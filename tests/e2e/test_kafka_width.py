@@ -13,6 +13,9 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import pytest
+from driftgauge.checks.profile_check import ProfileCheck
+from driftgauge.checks.profile_files import read_profile
+from driftgauge.checks.report_json import as_bytes
 from driftgauge.drift.reference.baseline import dumps
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -77,9 +80,10 @@ class Rows:
 class Member(Consume):
     """A consumer with a state folder of its own, which may be killed and started again."""
 
-    def __init__(self, kafka: Broker, baseline: Path, folder: Path) -> None:
+    def __init__(self, kafka: Broker, baseline: Path, folder: Path, profiles: Path, group: str = "group") -> None:
         more = [text for topic in TOPICS[1:] for text in ("--topic", topic)]
-        super().__init__(kafka, TOPICS[0], baseline, folder, "--from-beginning", *more)
+        more += ["--profile-out", str(profiles)]
+        super().__init__(kafka, TOPICS[0], baseline, folder, "--from-beginning", *more, group=group)
         self.folder = folder
         self.env["DRIFTGAUGE_KAFKA_PROPERTIES"] = json.dumps(PROPERTIES)
 
@@ -148,7 +152,7 @@ def test_rows_of_twelve_partitions_are_counted_once_by_consumers_that_join_are_k
             send(first)
             may_end.wait(0.1 if first < ROWS // 2 else 60.0)
 
-    members = [Member(kafka, path, tmp_path / name) for name in "abcd"]
+    members = [Member(kafka, path, tmp_path / name, tmp_path / "of-all") for name in "abcd"]
     a, b, c, d = members
     with ExitStack() as stack:
         for first in range(0, CHUNK * len(TOPICS), CHUNK):
@@ -177,3 +181,18 @@ def test_rows_of_twelve_partitions_are_counted_once_by_consumers_that_join_are_k
         assert summed(members) == rows.counts()
         for own in members:
             finished(own.process)
+    one = Member(kafka, path, tmp_path / "one", tmp_path / "of-one", "another")
+    with one.started():
+        one.until(lambda: one.rows == ROWS)
+        finished(one.process)
+    assert len(list((tmp_path / "of-all").iterdir())) == len(members)
+    assert report(tmp_path / "of-all") == report(tmp_path / "of-one")
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """Return what a check says of all profiles of a folder, without their names."""
+    profiles = [read_profile(path) for path in folder.iterdir()]
+    found: dict[str, Any] = json.loads(as_bytes(ProfileCheck(small_baseline(), profiles).report(now=1_800_000_000.0)))
+    assert found["rows_observed"] == ROWS
+    assert len(found.pop("partitions")) == len(profiles)
+    return found

@@ -209,6 +209,7 @@ OPTIONS: list[tuple[str, str, object]] = [
         '{"security.protocol": "SSL", "socket": {"keepalive": {"enable": true}}, "retries": 3}',
         {"security.protocol": "SSL", "socket.keepalive.enable": "true", "retries": "3"},
     ),
+    ("kafka_profile_out", "profiles", Path("profiles")),
     ("kafka_lag_threshold_warning_messages", "500", 500.0),
     ("kafka_lag_threshold_critical_messages", "200000", 200_000.0),
     (

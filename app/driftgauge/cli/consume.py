@@ -14,6 +14,7 @@ FLAGS: Final = (
     Flag("kafka_topics", "NAME", "Kafka", is_repeatable=True, flag="--topic"),
     Flag("kafka_group", "NAME", "Kafka", flag="--group"),
     Flag("kafka_format", "FORMAT", "Kafka", flag="--format"),
+    Flag("kafka_profile_out", "FOLDER", "Kafka", flag="--profile-out"),
     Flag("host", "ADDRESS", "Server"),
     Flag("port", "PORT", "Server"),
     Flag("tokens_file", "FILE", "Access"),

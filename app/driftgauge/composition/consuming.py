@@ -12,6 +12,7 @@ from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.kafka.consumer import KafkaConsumer
 from driftgauge.edges.kafka.kept_rows import KeptRows
 from driftgauge.edges.kafka.options import KafkaOptions
+from driftgauge.edges.kafka.profile_keeper import ProfileKeeper
 from driftgauge.edges.kafka.rows import RowTaker
 from driftgauge.errors import SettingsError
 from driftgauge.ingestion.records import PairDecoder
@@ -45,6 +46,8 @@ def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, c
     take = partial(intake.take, pairs=decoder if isinstance(decoder, PairDecoder) else None)
     keeper = KeptRows(monitor, intake.parts.log, intake.parts.seen, take)
     limits = settings.kafka_lag_threshold_warning_messages, settings.kafka_lag_threshold_critical_messages
-    taker = RowTaker(monitor, decoder, keeper, clock)
+    out = settings.kafka_profile_out
+    profile = None if out is None else ProfileKeeper(monitor, out, model.problems)
+    taker = RowTaker(monitor, decoder, keeper, clock, profile)
     consumer = KafkaConsumer(kafka_options(settings), taker, model.problems, limits=limits)
     monitoring.streams[model.model_name, model.model_version] = consumer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
@@ -40,6 +41,10 @@ class KafkaSettings(BaseModel):
         default_factory=dict,
         description="Further properties of librdkafka, such as `security.protocol`, as a table of the file; in the "
         "environment as JSON.",
+    )
+    kafka_profile_out: Path | None = Field(
+        None,
+        description="Folder for the profile of all rows that this process has counted, written when it stops.",
     )
     kafka_lag_threshold_warning_messages: float = Field(
         100_000,

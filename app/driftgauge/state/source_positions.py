@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftgauge.common.private_files import FileLock, opened
+from driftgauge.drift.bins import FloatArray
 from driftgauge.state.folder import POSITIONS
 from driftgauge.state.log import Log
 from driftgauge.state.slot import Acquired, Slot
@@ -112,6 +113,8 @@ class SourcePositions:
         `others` returns the slots of other workers, those of ended ones with all rows that they wrote.
         """
         self._folder: Final = folder
+        self.number: Final = number
+        """That of the worker's slot."""
         self._file: Final = None if folder is None else folder / f"{POSITIONS}{number}.json"
         self._log: Final = log
         self._others: Final = others
@@ -173,6 +176,28 @@ class SourcePositions:
         else:
             with FileLock(self._folder / _LOCK).held(LOCK_SECONDS):
                 yield
+
+    @property
+    def log_key(self) -> int:
+        """Tells the worker's log from earlier ones."""
+        return self._saved.log
+
+    @property
+    def log_rows(self) -> int:
+        """Rows of the worker's log."""
+        return self._log.rows
+
+    def rows_since(self, rows: int) -> tuple[FloatArray, FloatArray]:
+        """Return the values and times of the log's rows after its first ones, without those that are damaged.
+
+        They are not older than the log holds.
+        """
+        found = self._log.reader.read(rows, self._log.rows)
+        return found.values[found.valid], found.at[found.valid]
+
+    def file_beside(self, ending: str) -> Path | None:
+        """Return the file of this worker with another ending, which is deleted with the state; None in memory."""
+        return None if self._file is None else self._file.with_suffix(ending)
 
     def start(self, partition: Partition, position: Position) -> None:
         """Say where a partition is read from; OSError if it cannot be kept."""

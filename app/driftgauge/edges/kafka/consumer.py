@@ -94,6 +94,7 @@ class KafkaConsumer:
                 self._failed(error)
             pause = self._retry[0] if self._monotonic() - began > self._retry[1] else min(2 * pause, self._retry[1])
             self._stopping.wait(pause)
+        self._taker.finish()
 
     def _read(self) -> None:
         """Join the group and read until this is stopped; any error ends it."""

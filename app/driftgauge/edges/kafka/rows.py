@@ -40,6 +40,16 @@ class RowKeeper(Protocol):
         """Take in ground truth, halves of predictions, and refused records."""
 
 
+class RowFollower(Protocol):
+    """Reads the rows that were appended to the log."""
+
+    def follow(self) -> None:
+        """Read them once they are many."""
+
+    def finish(self) -> None:
+        """Read all of them."""
+
+
 def _always(_: Partition) -> bool:
     return True
 
@@ -48,13 +58,19 @@ class RowTaker:
     """Appends the rows of batches to the log of one monitor, from their positions on."""
 
     def __init__(
-        self, monitor: ColumnMonitor, decoder: MessageDecoder, keeper: RowKeeper, clock: Callable[[], float]
+        self,
+        monitor: ColumnMonitor,
+        decoder: MessageDecoder,
+        keeper: RowKeeper,
+        clock: Callable[[], float],
+        profile: RowFollower | None = None,
     ) -> None:
-        """Decode with `decoder`; `clock` gives the time of day in seconds since 1970."""
+        """Decode with `decoder`; `clock` gives the time of day in seconds since 1970; `profile` follows the log."""
         self._monitor: Final = monitor
         self._decoder: Final = decoder
         self._keeper: Final = keeper
         self._clock: Final = clock
+        self._profile: Final = profile
         self.last_received: float | None = None
         """When the newest rows were appended, seconds since 1970; None before the first."""
         self.rows = 0
@@ -131,7 +147,14 @@ class RowTaker:
         self._keeper.keep(own, now)
         self.last_received = now
         self.rows += count
+        if self._profile is not None:
+            self._profile.follow()
         return True
+
+    def finish(self) -> None:
+        """Take note that no more rows come from this process."""
+        if self._profile is not None:
+            self._profile.finish()
 
     def _made_room(self, count: int) -> bool:
         """Catch up if the log of the state is full; return whether there is room for some rows."""
