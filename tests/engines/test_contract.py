@@ -16,7 +16,7 @@ from driftgauge.models.creation.baseline import BaselineOptions, BuiltBaseline, 
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 
 from tests.e2e.programs import require
-from tests.engines.awkward import TABLES
+from tests.engines.awkward import TABLES, mixed
 from tests.engines.databases import Hold
 from tests.pages import ROOT
 
@@ -68,3 +68,12 @@ def test_a_small_table_is_fetched_and_has_the_hash_of_the_one_in_memory(hold: Ho
     found = baseline_in_engine(hold(TABLES[name]))
     assert found.built.baseline.hash == baseline_and_beside(TABLES[name]).baseline.hash
     assert found.remarks == ()
+
+
+def test_rows_of_a_large_table_are_drawn_by_chance(hold: Hold) -> None:
+    table = mixed(3_000).select(["long tail", "heavy", "word"])
+    found = baseline_in_engine(hold(table), None, EnginePlan(fetched_cells=0, sampled_rows=1_000))
+    (rows,) = found.built.baseline.correlations.rows
+    assert 800 < rows < 1_200
+    assert found.remarks[0].startswith("correlations and the threshold of outliers are those of ")
+    assert found.built.constraints.duplicates == 1.0  # not checked

@@ -120,8 +120,19 @@ class EngineTable:
         """Return about `rows` rows of some columns, drawn by chance; all of them if there are no more."""
         own = self.columns(names)
         if all_rows > rows:
-            own = own.sample(rows / all_rows, seed=_SEED)
+            own = self._drawn(own, rows / all_rows)
         return self.fetch(own)
+
+    def _drawn(self, table: Any, share: float) -> Any:
+        """Return rows drawn by chance, the same each time where the database can do that."""
+        from ibis.common.exceptions import UnsupportedOperationError
+
+        drawn = table.sample(share, seed=_SEED)
+        try:
+            drawn.compile()
+        except UnsupportedOperationError:
+            return table.sample(share)
+        return drawn
 
     def _failed(self, error: Exception) -> TableError:
         why = str(error).strip().splitlines() or [type(error).__name__]
