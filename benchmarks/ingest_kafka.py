@@ -108,7 +108,7 @@ def consumed(topic: Topic, messages: Sequence[bytes], baseline: Path, folder: Pa
     with serving(start, folder, core) as server:
 
         def wait(rows: int) -> None:
-            _until(lambda: _appended(folder / "state") >= rows, POLL_SECONDS)
+            _until(lambda: appended(folder / "state") >= rows, POLL_SECONDS)
             if log:
                 _until(lambda: server.sample("model_prediction_log_written_total") >= rows, METRICS_SECONDS)
 
@@ -123,7 +123,7 @@ def consumed(topic: Topic, messages: Sequence[bytes], baseline: Path, folder: Pa
     return Cost(1e6 * spent / (len(messages) - warm_up), len(messages) - warm_up)
 
 
-def _appended(state: Path) -> int:
+def appended(state: Path) -> int:
     """Return the rows of the consumer's state, as its file says: to ask the consumer itself would cost CPU time."""
     try:
         with (state / "model" / "1" / "0.log").open("rb") as file:
