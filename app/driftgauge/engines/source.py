@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.files import files_of, parquet_table
 from driftgauge.engines.options import EngineOptions
 from driftgauge.errors import TableError
 
@@ -51,17 +52,10 @@ def _is_large(path: str) -> bool:
     """Return whether a path is that of Parquet files that are not read into memory."""
     if _GLOB.search(path) and not Path(path).exists():
         return path.endswith(_PARQUET)
-    files = _files(Path(path))
+    files = files_of(Path(path))
     if not files or not all(file.name.endswith(_PARQUET) for file in files):
         return False
     return sum(file.stat().st_size for file in files) >= AUTO_BYTES
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        shown = (file for file in path.rglob("*") if file.is_file())
-        return sorted(file for file in shown if not file.name.startswith(("_", ".")))
-    return [path] if path.is_file() else []
 
 
 @contextmanager
@@ -207,18 +201,20 @@ def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
     scheme = _scheme(source)
     label = without_password(source)
     connection = _try(label, lambda: _duckdb(":memory:", options, temp))
+    root: Path | None = None
     if scheme:
         _try(label, lambda: connection.register_filesystem(_filesystem(scheme, label)))
         paths: Any = source
     elif _GLOB.search(source) and not Path(source).exists():
         paths = source
     else:
-        paths = [str(file) for file in _files(Path(source))]
+        root = Path(source)
+        paths = [str(file) for file in files_of(root)]
     if not paths:
         raise TableError(f"cannot read {label}: there is no such file")
     first = paths if isinstance(paths, str) else paths[0]
     if first.endswith(_PARQUET):
-        return _try(label, lambda: connection.read_parquet(paths, hive_partitioning=True))
+        return _try(label, lambda: parquet_table(connection, paths, root))
     if first.endswith(_CSV):
         return _try(label, lambda: connection.read_csv(paths, sample_size=-1))
     raise TableError(f"cannot read {label}: duckdb reads Parquet and CSV files here; leave out --engine duckdb")

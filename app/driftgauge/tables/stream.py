@@ -118,7 +118,7 @@ def _files(path: Path, bytes_at_once: int) -> list[_File]:
     if not path.is_dir():
         rows = open_file(path, bytes_at_once)
         return [_File(path, path.stat().st_size, rows, {})]
-    shown = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
+    shown = sorted(file for file in path.rglob("*") if file.is_file() and not is_hidden(file.relative_to(path)))
     formats = {ending(file) for file in shown}
     if len(formats) != 1 or "" in formats:
         found = ", ".join(sorted({file.suffix or file.name for file in shown})) or "no file"
@@ -138,7 +138,8 @@ def _names(files: Sequence[_File]) -> tuple[str, ...]:
     return (*(name for name in stored if name not in first.partition), *first.partition)
 
 
-def _is_hidden(path: Path) -> bool:
+def is_hidden(path: Path) -> bool:
+    """Return whether a file is none of its folder's table: its name, or that of a folder, begins with _ or a dot."""
     return any(part.startswith(("_", ".")) and "=" not in part for part in path.parts)
 
 

@@ -1,0 +1,80 @@
+"""Files that DuckDB reads give the table that they are in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from driftgauge.engines.options import EngineOptions
+from driftgauge.engines.source import opened
+from driftgauge.errors import TableError
+
+DUCKDB = EngineOptions(engine="duckdb")
+
+
+def write(folder: Path, **tables: pa.Table) -> Path:
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+    return folder
+
+
+def read(path: Path | str) -> pa.Table:
+    with opened(path, DUCKDB) as table:
+        return table.fetch(table.table)
+
+
+@pytest.mark.parametrize("of", [pa.int64(), pa.float32(), pa.decimal128(20, 1), pa.null()])
+def test_numbers_are_not_rounded_to_the_type_of_the_first_file(tmp_path: Path, of: pa.DataType) -> None:
+    first = pa.nulls(1) if of == pa.null() else pa.array([2]).cast(of, safe=False)
+    write(tmp_path, a=pa.table({"x": first, "c": ["u"]}), b=pa.table({"c": ["v"], "x": [0.123456789]}))
+    found = read(tmp_path)
+    assert found.column_names == ["x", "c"]
+    assert found["x"].cast(pa.float64()).to_pylist() == [None if of == pa.null() else 2.0, 0.123456789]
+
+
+def test_a_column_that_only_later_files_have_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, a=pa.table({"x": [1]}), b=pa.table({"x": [1.5], "later": [1]}))
+    assert read(tmp_path).to_pydict() == {"x": [1.0, 1.5]}
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"x": ["1"], "y": [1]}, r"x: it is BIGINT in .*a\.parquet and VARCHAR in .*b\.parquet"),
+        ({"x": [1.5]}, r"b\.parquet has no y, and .*a\.parquet has"),
+    ],
+)
+def test_files_that_are_no_one_table_are_refused(tmp_path: Path, second: dict[str, list[object]], message: str) -> None:
+    write(tmp_path, a=pa.table({"x": [1], "y": [1]}), b=pa.table(second))
+    with pytest.raises(TableError, match=message):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["A", "a"], "A, a differ in case alone"), (["", "x"], "a column has no name")]
+)
+def test_names_that_duckdb_would_change_are_refused(tmp_path: Path, names: list[str], message: str) -> None:
+    nested = pa.array([{"A": 1}])
+    write(tmp_path, a=pa.table([nested, pa.array([1]), pa.array([2])], names=["s", *names]))
+    with pytest.raises(TableError, match=message):
+        read(tmp_path)
+
+
+def test_hidden_files_and_folders_are_no_part_of_a_table(tmp_path: Path) -> None:
+    for folder in (".", "_temporary", ".checkpoints"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        write(tmp_path / folder, a=pa.table({"x": [1]}), _b=pa.table({"x": [2]}))
+    assert read(tmp_path).to_pydict() == {"x": [1]}
+
+
+def test_folders_below_the_named_one_give_columns_with_their_zeros(tmp_path: Path) -> None:
+    root = tmp_path / "env=prod" / "table"
+    for folder in ("hour=07/shop=5", "hour=10/shop=6"):
+        (root / folder).mkdir(parents=True)
+        write(root / folder, a=pa.table({"x": [1]}))
+    found = read(root)
+    assert sorted(found.column_names) == ["hour", "shop", "x"]
+    assert (found["hour"].to_pylist(), found["shop"].to_pylist()) == (["07", "10"], [5, 6])
+    assert read(root / "hour=07" / "shop=5" / "a.parquet").column_names == ["x"]
