@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,16 +22,28 @@ def state_of(found: Overview, wrong: Sequence[Finding]) -> State:
 def as_json(found: Overview, wrong: Sequence[Finding], prometheus: str) -> dict[str, Any]:
     """Return all that is known; times are seconds since 1970, and what is not known is null."""
     by = found.asked.by
-    return {
-        "state": state_of(found, wrong),
-        "prometheus": prometheus,
-        "at": found.at,
-        "since": found.asked.since,
-        "findings": [_finding(own, by) for own in wrong],
-        "models": [_model(own, by) for own in found.models],
-        "servers": [_server(own, by) for own in found.servers],
-        "warnings": list(found.warnings),
-    }
+    known: dict[str, Any] = _finite(
+        {
+            "state": state_of(found, wrong),
+            "prometheus": prometheus,
+            "at": found.at,
+            "since": found.asked.since,
+            "findings": [_finding(own, by) for own in wrong],
+            "models": [_model(own, by) for own in found.models],
+            "servers": [_server(own, by) for own in found.servers],
+            "warnings": list(found.warnings),
+        }
+    )
+    return known
+
+
+def _finite(given: Any) -> Any:
+    """Return content with null for infinite numbers, which JSON has not."""
+    if isinstance(given, dict):
+        return {name: _finite(own) for name, own in given.items()}
+    if isinstance(given, list):
+        return [_finite(own) for own in given]
+    return None if isinstance(given, float) and not math.isfinite(given) else given
 
 
 def _finding(own: Finding, by: Key) -> dict[str, Any]:

@@ -155,7 +155,7 @@ INSUFFICIENT: Final = "too few rows"
 def _word(severity: float | None, is_judged: bool) -> str | None:
     if severity is None:
         return None
-    return WORDS[min(int(severity), len(WORDS) - 1)] if is_judged or severity > 0 else INSUFFICIENT
+    return WORDS[int(min(max(severity, 0), len(WORDS) - 1))] if is_judged or severity > 0 else INSUFFICIENT
 
 
 def look(prometheus: Prometheus, asked: Asked) -> Overview:
