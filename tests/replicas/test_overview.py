@@ -82,3 +82,14 @@ def test_an_answer_of_which_a_part_is_missing_leaves_open_what_is_not_known_to_b
 ) -> None:
     found = recorded(name).overview(None, *warnings)
     assert state_of(found, findings(found)) == state
+
+
+def test_endless_numbers_are_null_in_json() -> None:
+    endless = recorded("drift")
+    for query in ("worst", "gauges"):
+        endless = endless.changed(query, lambda own: type(own)(own.labels, float("inf")))
+    found = endless.overview()
+    content = as_json(found, findings(found), "http://localhost:9090")
+    assert json.dumps(content, allow_nan=False)
+    assert content["models"][0]["worst_column"] == {"feature_name": "f11", "times_limit": None}
+    assert content["models"][0]["drift"] == "critical"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -191,7 +192,7 @@ def _servers(answers: Answers, asked: Asked) -> dict[Key, Server]:
             instance=key[-1],
             is_up=up[key] > 0 if key in up else None,
             last_sample=seen.get(key),
-            workers=int(workers.get(key, 0)),
+            workers=_whole(workers.get(key, 0.0)),
         )
         for key in {*up, *seen}
     }
@@ -212,7 +213,7 @@ def _models(answers: Answers, at: float, asked: Asked, servers: Mapping[Key, Ser
             replicas=tuple(replicas[key]),
             servers=tuple(sorted({own.instance for own in replicas[key]} | down[key])),
             workers=sum(servers[where].workers for own in replicas[key] if (where := own.server) in servers),
-            drifted=max(int(drifted.get(key, 0)), _most_drifted(replicas[key])),
+            drifted=max(_whole(drifted.get(key, 0.0)), _most_drifted(replicas[key])),
             worst=worst.get(key),
             across=across.get(key),
         )
@@ -275,7 +276,11 @@ def _by_key(answer: Sequence[Sample], names: Key) -> dict[Key, float]:
 
 
 def _most_drifted(replicas: Sequence[Replica]) -> int:
-    return int(max((own.gauges.get("model_drifted_features", 0.0) for own in replicas), default=0.0))
+    return _whole(max((own.gauges.get("model_drifted_features", 0.0) for own in replicas), default=0.0))
+
+
+def _whole(count: float) -> int:
+    return int(count) if math.isfinite(count) else 0
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
