@@ -151,3 +151,32 @@ def test_what_cannot_be_done_is_one_line(run: Command, arguments: tuple[str, ...
     Path("broken.profile").write_bytes(content[:100])
     run("baseline", "build", "part-0.parquet", "--ignore", "at", "--out", "other.json")
     assert run(*arguments).refuses(*parts)
+
+
+def test_no_profile_takes_the_place_of_one_of_other_rows(run: Command) -> None:
+    for index in range(2):
+        Path(f"h={index}").mkdir()
+        Path(f"part-{index}.parquet").rename(f"h={index}/part.parquet")
+    assert run("profile", "build", "h=0/part.parquet", *BASELINE, "--out", "parts").code == 0
+    refused = run("profile", "build", "h=1/part.parquet", *BASELINE, "--out", "parts")
+    assert refused.code == 2
+    assert "parts/part.profile is the profile of h=0/part.parquet, which would be lost" in refused.err
+    assert read_profile("parts/part.profile").partitions == ("h=0/part.parquet",)
+    assert run("profile", "build", "h=0/part.parquet", *BASELINE, "--out", "parts").code == 0
+    Path("parts/part.profile").write_bytes(b"damaged")
+    assert run("profile", "build", "h=0/part.parquet", *BASELINE, "--out", "parts").code == 0
+
+
+def test_tables_whose_names_make_one_file_name_have_a_profile_each(run: Command) -> None:
+    Path("part-0.parquet").rename("part:2.parquet")
+    Path("part-1.parquet").rename("part2.parquet")
+    done = run("profile", "build", "part:2.parquet", "part2.parquet", *BASELINE, "--out", "parts")
+    assert sorted(path.name for path in Path("parts").iterdir()) == ["part2-2.profile", "part2.profile"]
+    assert done.err.splitlines() == [f"wrote parts/part2{own}.profile: 800 rows" for own in ("", "-2")]
+
+
+def test_a_name_that_could_not_be_read_again_is_not_written(run: Command) -> None:
+    refused = run("profile", "build", "day.parquet", *BASELINE, "--out", "day.profile", "--name", "x" * 1_001)
+    assert refused.code == 2
+    assert "the name of a partition is no text of 1 to 1000 characters: give another name" in refused.err
+    assert not Path("day.profile").exists()

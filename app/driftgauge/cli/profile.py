@@ -15,6 +15,7 @@ from rich.table import Table
 from driftgauge.checks.profile_files import ENDING
 from driftgauge.checks.profiling import NamedProfile, ProfileOptions, Profiling
 from driftgauge.checks.reference import reference_of
+from driftgauge.checks.window_reader import unique
 from driftgauge.cli.check_report import named_partitions
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
@@ -29,7 +30,8 @@ from driftgauge.drift.profile.profile import Profile, merge_profiles
 from driftgauge.drift.profile.profile_bytes import profile_content
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.edges.files.fetching import fetched
-from driftgauge.edges.files.folders import folder_of, write_file
+from driftgauge.edges.files.folders import Folder, folder_of, write_file
+from driftgauge.engines.source import without_password
 from driftgauge.errors import ProfileError
 
 profile_app = CommandLine("Count the rows of parts of a table, which add up exactly.")
@@ -83,7 +85,7 @@ def profile_build(
     with fetched([baseline]) as (path,), fetched(tables) as paths:
         reference = reference_of(path, loading(comma_list(trusted_types or "")), with_model=not no_predict)
         options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
-        names = tables if name is None else [name]
+        names = [without_password(own) for own in tables] if name is None else [name]
         profiling = Profiling(reference.baseline, paths, options.of_check, reference.scorer, names)
         for line in profiling.remarks:
             errors.print(line, soft_wrap=True)
@@ -138,9 +140,28 @@ def _write(found: Sequence[NamedProfile], out: str) -> Iterator[str]:
         yield _wrote(write_file(out, whole.to_bytes()), whole)
         return
     folder = folder_of(out)
-    for own in found:
-        name = own.name.replace("/", "_").replace(":", "")
-        yield _wrote(folder.write(f"{name}{ENDING}", own.profile.to_bytes()), own.profile)
+    names = [f"{name}{ENDING}" for name in unique([own.name.replace("/", "_").replace(":", "") for own in found])]
+    for name, own in zip(names, found, strict=True):
+        _require_replaceable(folder, name, own.profile)
+    for name, own in zip(names, found, strict=True):
+        yield _wrote(folder.write(name, own.profile.to_bytes()), own.profile)
+
+
+def _require_replaceable(folder: Folder, name: str, profile: Profile) -> None:
+    """Raise ProfileError if a file has a profile of other partitions, which would be lost."""
+    content = folder.read(name)
+    if content is None:
+        return
+    try:
+        earlier = Profile.from_bytes(content)
+    except ProfileError:  # a damaged profile is made again
+        return
+    if not {*earlier.partitions} & {*profile.partitions}:
+        raise ProfileError(
+            f"--out: {folder.label}/{name} is the profile of {named_partitions(earlier.partitions)}, which would be "
+            f"lost: write that of {named_partitions(profile.partitions)} to another folder, or to a name of its own "
+            f"(--out NAME{ENDING})"
+        )
 
 
 def _wrote(path: str, profile: Profile) -> str:

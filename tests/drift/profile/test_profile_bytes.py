@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.profile import profile_bytes
 from driftgauge.drift.profile.build import profile_of
 from driftgauge.drift.profile.profile import Profile, merge_profiles
 from driftgauge.drift.profile.profile_bytes import MOST_BYTES, MOST_TEXT
@@ -157,3 +158,15 @@ def test_damaged_bytes_are_refused_or_the_same_profile(seed: int) -> None:
     except ProfileError:
         return
     assert found == some_profile()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1_001, "\udcff"])
+def test_what_could_not_be_read_is_not_written(name: str) -> None:
+    with pytest.raises(ProfileError, match=r"the name of a partition .*: give another name"):
+        some_profile().named(name).to_bytes()
+
+
+def test_a_profile_that_is_too_long_to_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_bytes, "MOST_TEXT", 500)
+    with pytest.raises(ProfileError, match=r"and at most 500 are read: leave columns out"):
+        some_profile().to_bytes()

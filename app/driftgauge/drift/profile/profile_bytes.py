@@ -34,9 +34,19 @@ _AGAIN: Final = "make the profile again"
 
 
 def profile_bytes(profile: Profile) -> bytes:
-    """Return a profile as bytes, the same for equal profiles."""
+    """Return a profile as bytes, the same for equal profiles; ProfileError if they could not be read again."""
+    try:
+        for name in profile.partitions:
+            _name("the name of a partition", name)
+    except ValueError as error:
+        raise ProfileError(f"{error}: give another name") from error
     content = profile_content(profile)
     text = json.dumps({**content, "hash": _hash(content)}, separators=(",", ":"))
+    if len(text) > MOST_TEXT:
+        raise ProfileError(
+            f"the profile's text has {len(text):,} bytes, and at most {MOST_TEXT:,} are read: leave columns out "
+            "(--ignore COLUMN), or merge with fewer names of partitions (--name NAME)"
+        )
     return gzip.compress(text.encode(), 9, mtime=0)
 
 
@@ -190,7 +200,10 @@ def _partitions(given: Any) -> tuple[str, ...]:
 
 
 def _name(what: str, given: Any) -> str:
-    _require(isinstance(given, str) and 0 < len(given) <= LONGEST_NAME, f"{what} is no text of at most {LONGEST_NAME}")
+    _require(
+        isinstance(given, str) and 0 < len(given) <= LONGEST_NAME,
+        f"{what} is no text of 1 to {LONGEST_NAME} characters",
+    )
     text: str = given
     _require(not any("\ud800" <= sign <= "\udfff" for sign in text), f"{what} has half a surrogate pair")
     return text
