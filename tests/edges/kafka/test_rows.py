@@ -189,6 +189,16 @@ def test_a_partition_that_is_taken_away_in_the_middle_is_left_at_the_row_that_wa
     assert taker.sources.own(HERE) == (0, ROWS_AT_ONCE)
 
 
+def test_a_batch_that_is_left_says_which_message_it_reached(taker: RowTaker, monitor: ColumnMonitor) -> None:
+    messages = counted(*[" ".join(["1"] * 1_500)] * 4, first=20)
+    (batch,) = batches_of(messages)
+    answers = iter([True, True, False])
+    assert not taker.take(batch, impatient, lambda _: next(answers))
+    assert taker.sources.own(HERE) == (22, 2 * ROWS_AT_ONCE - 3_000)
+    assert take(taker, messages)
+    assert (monitor.store.rows, taker.sources.own(HERE)) == (6_000, (24, 0))
+
+
 def test_a_failure_loses_no_row_and_counts_none_twice(
     taker: RowTaker, monitor: ColumnMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

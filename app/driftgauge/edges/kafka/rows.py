@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,6 +49,12 @@ class RowFollower(Protocol):
 
     def finish(self) -> None:
         """Read all of them."""
+
+
+def _within(batch: Batch, rows: IngestedRows, end: int) -> Position:
+    """Return the position before a row of a batch: its message, and the rows of that message before it."""
+    record = rows.records[end]
+    return Position(int(batch.messages[record].offset()), end - bisect_left(rows.records, record))
 
 
 def _always(_: Partition) -> bool:
@@ -122,7 +129,7 @@ class RowTaker:
             if not is_own(batch.partition):
                 return False
             end = min(first + ROWS_AT_ONCE, len(rows))
-            after = Position(batch.end) if end == len(rows) else Position(known.offset, end)
+            after = Position(batch.end) if end == len(rows) else _within(batch, rows, end)
             if self._step(batch.partition, after, rows, slice(first, end)):
                 first = end
             elif not (self._made_room(end - first) or wait(batch.partition)):
