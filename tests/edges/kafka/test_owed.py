@@ -8,13 +8,14 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from driftgauge.edges.kafka.owed import Owed, owed_of
+from driftgauge.edges.kafka.options import client_library
+from driftgauge.edges.kafka.owed import Owed, owed_of, read_owed
 from driftgauge.ingestion.records import Decoded
 from driftgauge.state.source_positions import Partition, Position
 
 from tests.edges.kafka.test_claims import Committed
 from tests.edges.kafka.test_consumer import Process, numbers, options, running, until
-from tests.messages import TOPIC, AgeDecoder, mock_cluster, send
+from tests.messages import TOPIC, AgeDecoder, Message, mock_cluster, send
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,66 @@ def test_messages_that_wait_for_room_are_counted_once_when_a_process_with_anothe
     process.consumer.stop(60.0)
     assert sorted(process.kept.ages + second.kept.ages) == [float(number) for number in range(rows)]
     process.monitor.store.leave()
+
+
+def test_messages_of_several_rows_that_wait_for_room_are_counted_once_by_two_states(
+    cluster: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(options(cluster, topic), tmp_path / "one")
+    caught_up = process.monitor.catch_up
+    monkeypatch.setattr(process.monitor, "catch_up", lambda *_: None)
+    messages = process.monitor.store.shape.unread_rows // 3 + 1_000
+    send(cluster, topic, [b"%d %d %d" % (own, own, own) for own in range(messages)], 4)
+    process.consumer.start()
+    until(lambda: process.consumer.facts.pauses > 0)
+    process.consumer.stop(60.0)  # in the middle of a batch
+    monkeypatch.setattr(process.monitor, "catch_up", caught_up)
+    assert process.monitor.store.rows < 3 * messages
+    with running(options(cluster, topic), tmp_path / "two") as second:
+        until(lambda: second.consumer.facts.lag == 0.0 and second.consumer.facts.messages > 0)
+    process.monitor.store.leave()
+    with running(options(cluster, topic), tmp_path / "one") as back:  # the rows left of a message that was begun
+        until(lambda: back.consumer.facts.partitions == 4)
+    counted = process.kept.ages + second.kept.ages + back.kept.ages
+    assert sorted(counted) == [float(own) for own in range(messages) for _ in range(3)]
+
+
+class Compacted:
+    """A client of a partition whose messages from 43 to 50 are deleted by compaction, and 50 is its end."""
+
+    def __init__(self) -> None:
+        library = client_library()
+        messages = [Message(number, b"1") for number in (40, 41, 42)]
+        self.answers = iter([[*messages, AtEnd(library.KafkaError(library.KafkaError._PARTITION_EOF))]])
+        self.is_closed = False
+
+    def get_watermark_offsets(self, place: object, timeout: float) -> tuple[int, int]:
+        return 0, 50
+
+    def assign(self, places: object) -> None: ...
+
+    def consume(self, count: int, seconds: float) -> Sequence[object]:
+        return next(self.answers)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class AtEnd(Message):
+    """Says that the end of a partition is reached."""
+
+    def __init__(self, error: object) -> None:
+        super().__init__(50, b"")
+        object.__setattr__(self, "own", error)
+
+    def error(self) -> object:  # type: ignore[override]
+        return self.own  # type: ignore[attr-defined]
+
+
+def test_owed_messages_of_which_the_last_are_deleted_end_with_the_partition() -> None:
+    client, taken = Compacted(), []
+    read_owed(client, [Owed(Partition(TOPIC, 0), Position(40), 50)], lambda batch: taken.append(batch.end))
+    assert (taken, client.is_closed) == ([43], True)
 
 
 class Sources:

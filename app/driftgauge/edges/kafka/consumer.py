@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from driftgauge.edges.kafka.batches import Batch, batches_of
 from driftgauge.edges.kafka.options import KafkaOptions, client_library
-from driftgauge.edges.kafka.owed import Owed, read_owed
+from driftgauge.edges.kafka.owed import ENDS, Owed, read_owed
 from driftgauge.edges.kafka.partitions import Partitions
 from driftgauge.edges.kafka.rows import RowTaker
 from driftgauge.metrics.facts import StreamFacts
@@ -221,7 +221,7 @@ class KafkaConsumer:
         """Count messages that this state has claimed before; any error leaves them for the next time."""
         for own in owed:
             self._taker.sources.start(own.partition, own.start)
-        read_owed(self._open(dict(self._config)), owed, self._take_owed)
+        read_owed(self._open({**self._config, **ENDS}), owed, self._take_owed)
 
     def _take_owed(self, batch: Batch) -> None:
         before = self._taker.rows

@@ -14,6 +14,8 @@ from driftgauge.state.source_positions import Partition, Position, SourcePositio
 
 READ_SECONDS: Final = 20.0
 """Longest wait for all of them."""
+ENDS: Final[Mapping[str, Any]] = {"enable.partition.eof": True}
+"""Properties of the client that reads them, beside those of others."""
 _MESSAGES_AT_ONCE: Final = 2_000
 _WAIT_SECONDS: Final = 0.2
 
@@ -41,7 +43,8 @@ def owed_of(sources: SourcePositions, committed: Mapping[Partition, Any]) -> Seq
 def read_owed(client: Any, owed: Sequence[Owed], take: Callable[[Batch], None]) -> None:
     """Hand messages over, by a client of its own, which is closed then; those that Kafka has deleted are passed.
 
-    KafkaException or TimeoutError if they cannot be read: then they are owed on.
+    The client tells the ends of partitions (`ENDS`): the last of the messages may be deleted. KafkaException or
+    TimeoutError if they cannot be read: then they are owed on.
     """
     with closing(client):
         places, ends = _present(client, owed)
@@ -51,13 +54,16 @@ def read_owed(client: Any, owed: Sequence[Owed], take: Callable[[Batch], None]) 
         while ends:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"messages of {len(ends)} partitions that this state has claimed could not be read")
-            for batch in batches_of(_without_errors(client.consume(_MESSAGES_AT_ONCE, _WAIT_SECONDS))):
+            messages, at_end = _sorted(client.consume(_MESSAGES_AT_ONCE, _WAIT_SECONDS))
+            for batch in batches_of(messages):
                 if (end := ends.get(batch.partition)) is None:
                     continue
                 if (mine := batch.before(end)) is not None:
                     take(mine)
                 if batch.end >= end:
                     del ends[batch.partition]
+            for partition in at_end:
+                ends.pop(partition, None)
 
 
 def _present(client: Any, owed: Sequence[Owed]) -> tuple[list[Any], dict[Partition, int]]:
@@ -72,8 +78,14 @@ def _present(client: Any, owed: Sequence[Owed]) -> tuple[list[Any], dict[Partiti
     return places, ends
 
 
-def _without_errors(messages: Sequence[Any]) -> Sequence[Any]:
+def _sorted(messages: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Partition]]:
+    """Return the messages, and the partitions that were read to their ends; KafkaException for another error."""
+    found, at_end, library = [], [], client_library()
     for message in messages:
-        if error := message.error():
-            raise client_library().KafkaException(error)
-    return messages
+        if (error := message.error()) is None:
+            found.append(message)
+        elif error.code() == library.KafkaError._PARTITION_EOF:
+            at_end.append(Partition(message.topic(), message.partition()))
+        else:
+            raise library.KafkaException(error)
+    return found, at_end
