@@ -236,3 +236,13 @@ def test_properties_that_decide_what_is_counted_cannot_be_set(topic: str) -> Non
     with pytest.raises(SettingsError, match=r"enable\.auto\.commit cannot be set"):
         options("127.0.0.1:9", topic, more={"enable.auto.commit": "true"}).config()
     assert options("127.0.0.1:9", topic, more={"client.id": "own"}).config()["client.id"] == "own"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"partition.assignment.strategy": "cooperative-sticky"}, {"group.protocol": "consumer"}],
+)
+def test_ways_of_a_group_that_give_partitions_one_by_one_are_refused(topic: str, more: Mapping[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(more))):
+        options("127.0.0.1:9", topic, more=more).config()
+    assert options("127.0.0.1:9", topic, more={"partition.assignment.strategy": "roundrobin"}).config()

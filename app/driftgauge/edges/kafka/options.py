@@ -40,6 +40,13 @@ class KafkaOptions:
         """Return the properties of the client; SettingsError for one that cannot be set."""
         if fixed := [name for name in self.properties if name in OWN or name in {"bootstrap.servers", "group.id"}]:
             raise SettingsError(f"kafka_properties: {fixed[0]} cannot be set: it decides what is counted")
+        if "cooperative" in self.properties.get("partition.assignment.strategy", ""):
+            raise SettingsError(
+                "kafka_properties: partition.assignment.strategy cannot be cooperative, because a process takes over "
+                "all of its partitions at each rebalance: use range or roundrobin"
+            )
+        if self.properties.get("group.protocol", "classic").lower() != "classic":
+            raise SettingsError("kafka_properties: group.protocol cannot be set: only classic is supported")
         own = {"bootstrap.servers": self.brokers, "group.id": self.group}
         return {**DEFAULTS, **self.properties, **own, **OWN}
 
