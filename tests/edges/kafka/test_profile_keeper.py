@@ -95,3 +95,17 @@ def test_a_damaged_profile_is_a_problem_and_begins_again(tmp_path: Path) -> None
     keeper.finish()
     assert written(tmp_path / "out") == profile_of(BASELINE, rows()[STEP:], partition="all")
     monitor.store.leave()
+
+
+def test_a_log_that_begins_anew_has_a_profile_beside_that_of_the_one_before(tmp_path: Path) -> None:
+    values = rows()
+    for part in (values[:STEP], values[STEP:]):
+        monitor = opened(tmp_path / "state")
+        keeper = ProfileKeeper(monitor, tmp_path / "out", Problems(time.time))
+        observe(monitor, keeper, part)
+        keeper.finish()
+        monitor.store.leave()
+        (log,) = (tmp_path / "state").rglob("0.log")
+        log.unlink()  # as when other workers have folded it
+    found = [Profile.from_bytes(path.read_bytes()) for path in (tmp_path / "out").iterdir()]
+    assert sorted(own.rows for own in found) == [STEP, ROWS - STEP]

@@ -20,8 +20,8 @@ from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "profile_not_kept"
-ROWS_AT_ONCE: Final = 4_096
-"""Rows after which the profile is kept again; the smallest log has more of them."""
+ROWS_AT_ONCE: Final = 2_048
+"""Rows after which the profile is kept again; the smallest log has these and those of one step more."""
 ENDING: Final = ".profile"
 _HEAD: Final = struct.Struct("<QQ")
 """Key of the log, and its rows that are in the profile."""
@@ -31,11 +31,12 @@ class ProfileKeeper:
     """Counts the rows of one worker's log in a profile. One thread uses it."""
 
     def __init__(self, monitor: ColumnMonitor, out: Path, problems: Problems) -> None:
-        """Write the profile to a file of the folder `out`, which names the state and its worker."""
+        """Write the profile to a file of the folder `out`, which names the state, its worker and the log."""
         self._monitor: Final = monitor
         self._sources: Final = monitor.store.sources
         self._problems: Final = problems
-        self._name: Final = f"kafka-{self._sources.owner}-{self._sources.number}"
+        # A log that begins anew, as after others have folded the one before, has a profile of its own.
+        self._name: Final = f"kafka-{self._sources.owner}-{self._sources.number}-{self._sources.log_key:x}"
         self._file: Final = self._sources.file_beside(ENDING)
         self._out: Final = out
         self._has_times: Final = monitor.clock.name == "event" or monitor.baseline.is_by_hour
