@@ -33,8 +33,8 @@ class MonitoringSettings(BaseModel):
     )
     time_windows: Names = Field(
         tuple(span.name for span in Policy.time_windows),
-        description="Lengths of the time windows (s, m, h, d). From `7d` on they are judged for gradual drift; the "
-        "others are for inspection only.",
+        description="Lengths of the time windows (s, m, h, d). Those of whole weeks (such as `7d`), and from `28d` on, "
+        "are judged for gradual drift; the others are for inspection only.",
     )
     max_age_seconds: float = Field(
         Policy.max_age_seconds,

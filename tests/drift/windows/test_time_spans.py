@@ -43,6 +43,24 @@ def test_a_span_has_its_seconds_and_buckets(text: str, seconds: int, width: int,
     assert (span.name, span.seconds, span.width, span.buckets) == (text, seconds, width, buckets)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_judged"),
+    [
+        *((text, False) for text in ("24h", "6d", "8d", "10d", "20d", "27d")),
+        *((text, True) for text in ("168h", "7d", "14d", "21d", "28d", "30d", "31d")),
+    ],
+)
+def test_windows_with_the_weekdays_of_whole_weeks_are_judged(text: str, is_judged: bool) -> None:
+    assert TimeSpan.named(text).is_judged == is_judged
+
+
+@pytest.mark.parametrize(("days", "psi"), [(7, 0.0), (21, 0.0), (28, 0.0), (29, 0.0029), (30, 0.0106), (31, 0.0064)])
+def test_a_column_that_tells_weekends_hardly_differs_in_a_judged_window(days: int, psi: float) -> None:
+    weekends = {sum((first + day) % 7 >= 5 for day in range(days)) for first in range(7)}
+    found = [(own / days - 2 / 7) * math.log((own / days) / (2 / 7) / ((1 - own / days) / (5 / 7))) for own in weekends]
+    assert max(found) == pytest.approx(psi, abs=5e-5)
+
+
 @pytest.mark.parametrize("text", ["", "h", "1", "01h", "0s", "-1h", "1.5h", "1 h", "1H", "1w", "1h30m", " 1h", "1h\n"])
 def test_a_text_that_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a time: write a whole number of s, m, h or d"):

@@ -28,8 +28,10 @@ SHORTEST_SECONDS: Final = 10
 LONGEST_SECONDS: Final = 31 * 86_400
 FEWEST_BUCKETS: Final = 60
 """Least number of buckets of a window, so that it is exact to a sixtieth."""
-SHORTEST_JUDGED_SECONDS: Final = 7 * 86_400
-"""Length from which a time window is judged: it holds whole weeks, whatever hours and weekdays do."""
+WEEK_SECONDS: Final = 7 * 86_400
+"""Length of which a time window is judged, or a multiple: it holds whole weeks, whatever hours and weekdays do."""
+FULL_SECONDS: Final = 4 * WEEK_SECONDS
+"""Length from which every time window is judged: a weekday more or less hardly counts."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class TimeSpan:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the window is long enough to be judged."""
-        return self.seconds >= SHORTEST_JUDGED_SECONDS
+        """Whether the window is judged: weekdays have the parts in it that they have in whole weeks."""
+        return self.seconds >= FULL_SECONDS or self.seconds % WEEK_SECONDS == 0
 
 
 @dataclass(frozen=True)
