@@ -70,9 +70,9 @@ def _judged(*windows: Window, policy: Policy = POLICY, baseline: object = KNOWN)
     return found
 
 
-def gradual_of(report: DriftReport, *, age: float = 43.0, days: int = 29) -> GradualReport:
+def gradual_of(report: DriftReport, *, age: float = 43.0, days: int = 29, rows: int = 2_000) -> GradualReport:
     """Return another report's verdict on days with a mean age; 40 is that of the reference."""
-    found = _judged(_window("7d", np.full(min(days, 6), age)), _window("30d", np.full(days, age)))
+    found = _judged(_window("7d", np.full(min(days, 6), age), rows), _window("30d", np.full(days, age), rows))
     return replace(found, report=report)
 
 

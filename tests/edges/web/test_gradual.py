@@ -33,6 +33,13 @@ def test_too_few_days_are_said_to_be_few() -> None:
     assert gradual_view(None) is None
 
 
+def test_enough_days_with_too_few_rows_are_said_to_have_few() -> None:
+    found = gradual_view(gradual_of(report_on(age=40.0), days=7, rows=60))
+    assert found is not None
+    assert (found.title, found.rows) == ("Too few rows", ())
+    assert found.note == "A window needs 500 rows, and 10 for each bin of a column."
+
+
 def test_the_page_has_a_section_with_long_windows_alone() -> None:
     report = report_on(age=40.0)
     words = Tree(page_of(report, gradual=gradual_of(report))).words

@@ -11,6 +11,7 @@ import numpy as np
 
 from driftgauge.drift.gradual.day_variation import FEWEST_DAYS
 from driftgauge.drift.gradual.report import GradualReport
+from driftgauge.drift.verdict.rule import JUDGED_ROWS
 
 MOST_ROWS: Final = 20
 """Columns that the table shows, the largest change first."""
@@ -44,8 +45,8 @@ def gradual_view(found: GradualReport | None) -> GradualView | None:
     names = [window.name for window in found.windows]
     effects = np.stack([np.nan_to_num(window.effects, nan=-1.0) for window in found.windows]).max(axis=0)
     if (effects < 0.0).all():
-        note = f"{found.variation.days} of {FEWEST_DAYS} whole days with enough rows."
-        return GradualView("Too few days", "unknown", note, names, ())
+        title, note = _too_few(found.variation.days)
+        return GradualView(title, "unknown", note, names, ())
     return GradualView(
         title="Changed" if found.severity else "No large change",
         colour="warning" if found.severity else "normal",
@@ -54,6 +55,13 @@ def gradual_view(found: GradualReport | None) -> GradualView | None:
         windows=names,
         rows=[_row(found, index) for index in np.argsort(-effects, kind="stable").tolist()[:MOST_ROWS]],
     )
+
+
+def _too_few(days: int) -> tuple[str, str]:
+    """Return what is missing while no column is judged, in two words and in a sentence."""
+    if days < FEWEST_DAYS:
+        return "Too few days", f"{days} of {FEWEST_DAYS} whole days with enough rows."
+    return "Too few rows", f"A window needs {JUDGED_ROWS} rows, and 10 for each bin of a column."
 
 
 def _row(found: GradualReport, index: int) -> GradualRow:
