@@ -43,11 +43,11 @@ class Stream:
     """Standard deviation of the means of days, each correlated by a half with the day before."""
 
 
-STREAMS: Final = (
-    Stream("independent rows"),
-    Stream("a day and a week", daily=0.5, weekend=0.3),
-    Stream("the same, and days that differ", daily=0.5, weekend=0.3, day_sd=0.1),
-)
+STREAMS: Final = {
+    "independent": Stream("independent rows"),
+    "seasons": Stream("a day and a week", daily=0.5, weekend=0.3),
+    "days": Stream("the same, and days that differ", daily=0.5, weekend=0.3, day_sd=0.1),
+}
 
 
 @dataclass(frozen=True)
@@ -118,18 +118,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quiet", type=int, default=5, help="quiet streams of each kind")
     parser.add_argument("--drifting", type=int, default=3, help="streams of each kind that drift")
+    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first stream of each kind")
+    parser.add_argument("--stream", action="append", choices=list(STREAMS), help="a kind of stream; by default all")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
+    kinds, first = [STREAMS[name] for name in given.stream or STREAMS], given.first_seed
     with ProcessPoolExecutor(given.processes) as pool:
-        quiet = {own: [pool.submit(simulate, own, 0.0, seed) for seed in range(given.quiet)] for own in STREAMS}
+        quiet = {own: [pool.submit(simulate, own, 0.0, first + i) for i in range(given.quiet)] for own in kinds}
         moved = {
-            own: [pool.submit(simulate, own, DRIFT_A_DAY, seed) for seed in range(given.drifting)] for own in STREAMS
+            own: [pool.submit(simulate, own, DRIFT_A_DAY, first + i) for i in range(given.drifting)] for own in kinds
         }
         print(f"\n| quiet: columns told of {given.quiet * COLUMNS} | {' | '.join(TOLD_BY)} |")
         print(f"|---|{'---|' * len(TOLD_BY)}")
         for stream, runs in quiet.items():
             counts = [sum(run.result().columns[name] for run in runs) for name in TOLD_BY]
             print(f"| {stream.name} | {' | '.join(map(str, counts))} |", flush=True)
+        if not given.drifting:
+            return
         print(f"\n| drifting: days until the first column is told | {' | '.join(TOLD_BY)} |")
         print(f"|---|{'---|' * len(TOLD_BY)}")
         for stream, runs in moved.items():
