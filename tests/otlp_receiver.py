@@ -170,8 +170,8 @@ def over_http(port: int = 0, collector: Collector | None = None) -> Iterator[tup
 
 
 @contextmanager
-def over_grpc() -> Iterator[tuple[str, Collector]]:
-    """Give the address of a collector that takes OTLP over gRPC."""
+def over_grpc(answer: Any = None) -> Iterator[tuple[str, Collector]]:
+    """Give the address of a collector that takes OTLP over gRPC, and answers metrics so if an answer is given."""
     received = Collector()
 
     def keep(request: Any, context: grpc.ServicerContext) -> None:
@@ -180,7 +180,7 @@ def over_grpc() -> Iterator[tuple[str, Collector]]:
     class Metrics(MetricsServiceServicer):
         def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
             keep(request, context)
-            return ExportMetricsServiceResponse()
+            return answer or ExportMetricsServiceResponse()
 
     class Traces(TraceServiceServicer):
         def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802

@@ -42,6 +42,7 @@ class Sending:
         self.failed: list[str | None] = []
         self.errors: list[Exception] = []
         self.is_page_damaged = False
+        self.rejected = 0
         lock = None if folder is None else FileLock(folder / "lock")
         self.sender = MetricSender(
             self.kept,
@@ -53,6 +54,7 @@ class Sending:
             interval,
             self.tally,
             self.failed.append,
+            lambda: self.rejected,
             lambda: 5.0,
         )
 
@@ -90,6 +92,14 @@ def test_points_that_do_not_arrive_are_counted_and_the_next_ones_are_sent() -> N
     asyncio.run(own.until(lambda: own.items["sent"] >= 2))
     assert own.failed[0] == "metrics"
     assert own.failed[-1] is None
+
+
+def test_points_that_the_collector_rejects_have_failed() -> None:
+    own = Sending(None)
+    own.rejected = 1
+    asyncio.run(own.until(lambda: own.items["failed"] >= 3))
+    assert own.items["sent"] == own.items["failed"]  # one of two each time
+    assert set(own.failed) == {"metrics"}
 
 
 def test_a_page_that_cannot_be_read_is_recorded_and_tried_again() -> None:

@@ -46,7 +46,8 @@ class Tracing:
         self.kept = Kept()
         self.tally = Tally(None, 0, ["traces"])
         self.failed: list[str | None] = []
-        exporter = CountedExporter(self.kept, self.tally, most, self.failed.append)
+        self.rejected = 0
+        exporter = CountedExporter(self.kept, self.tally, most, self.failed.append, lambda: self.rejected)
         self.tracer = RequestTracer(exporter, Resource({}), "1.0", ratio, most, self.tally, lambda: NOW)
 
     def trace(self, *headers: tuple[bytes, bytes], count: int = 1) -> None:
@@ -195,3 +196,26 @@ def test_at_the_end_what_cannot_be_sent_in_time_is_counted_as_dropped() -> None:
     own.trace(count=5)
     own.tracer.close(0.05)
     assert own.items()["dropped"] == 5
+
+
+def test_spans_that_are_left_at_the_end_are_counted_once() -> None:
+    own = Tracing(1.0, most=1_024)
+    own.kept.may_go_on.clear()
+    own.trace(count=512)
+    assert own.kept.has_begun.wait(60.0)
+    own.trace(count=600)
+    own.tracer.close(0.05)
+    own.kept.may_go_on.set()
+    for thread in threading.enumerate():
+        if "Batch" in thread.name:
+            thread.join(60.0)
+    assert own.items() == {"sent": 0, "failed": 512, "dropped": 600}
+
+
+def test_spans_that_the_collector_rejects_have_failed() -> None:
+    own = Tracing(1.0)
+    own.rejected = 1
+    own.trace(count=3)
+    own.close()
+    assert own.items() == {"sent": 2, "failed": 1, "dropped": 0}
+    assert own.failed == ["traces"]

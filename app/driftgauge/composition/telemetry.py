@@ -66,7 +66,7 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
     if "metrics" in signals:
         lock = None if folder is None else FileLock(folder / "lock")
         sender = MetricSender(
-            metric_exporter(options),
+            metric_exporter(options, messages.delivery("metrics")),
             page,
             resource,
             __version__,
@@ -75,10 +75,14 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
             options.interval_seconds,
             tally,
             failures.of("metrics"),
+            messages.delivery("metrics").take_rejected,
             clock,
         )
     if "traces" in signals:
-        exporter = CountedExporter(span_exporter(options), tally, options.max_queued_spans, failures.of("traces"))
+        spans = span_exporter(options, messages.delivery("traces"))
+        exporter = CountedExporter(
+            spans, tally, options.max_queued_spans, failures.of("traces"), messages.delivery("traces").take_rejected
+        )
         tracer = RequestTracer(
             exporter, resource, __version__, options.trace_ratio, options.max_queued_spans, tally, clock
         )

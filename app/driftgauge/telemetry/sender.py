@@ -38,11 +38,13 @@ class MetricSender:
         interval_seconds: float,
         tally: Tally,
         failed: Callable[[str | None], None],
+        rejected: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
         """`page` gives `/metrics` in pieces, with exemplars; `lock` says which worker sends, None with only one.
 
-        `failed` is called with a signal's name after a failure, and with None after a success.
+        `failed` is called with a signal's name after a failure, and with None after a success. `rejected` returns how
+        many points the collector did not take of those that it was sent.
         """
         self._exporter: Final = exporter
         self._page: Final = page
@@ -53,6 +55,7 @@ class MetricSender:
         self._interval_seconds: Final = interval_seconds
         self._tally: Final = tally
         self._failed: Final = failed
+        self._rejected: Final = rejected
         self._clock: Final = clock
         self._is_sender = False
         self._is_busy = False
@@ -83,9 +86,15 @@ class MetricSender:
         try:
             points = Points(at, self._starts, exemplars)
             data = points.data(read_families(page.decode()), self._resource, self._version)
-            sent = self._exporter.export(data) is MetricExportResult.SUCCESS
-            self._tally.add("metrics", "sent" if sent else "failed", count_points(data))
-            self._failed(None if sent else "metrics")
+            count, is_sent = count_points(data), False
+            try:
+                is_sent = self._exporter.export(data) is MetricExportResult.SUCCESS
+            finally:
+                rejected = self._rejected()
+                lost = min(rejected, count) if is_sent else count
+                self._tally.add("metrics", "sent", count - lost)
+                self._tally.add("metrics", "failed", lost)
+                self._failed("metrics" if lost else None)
         finally:
             self._is_busy = False
 

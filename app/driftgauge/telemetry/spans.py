@@ -29,13 +29,26 @@ Headers = Iterable[tuple[bytes, bytes]]
 class CountedExporter(SpanExporter):
     """Sends spans with another exporter, and counts what becomes of them; `most` may wait."""
 
-    def __init__(self, inner: SpanExporter, tally: Tally, most: int, failed: Callable[[str | None], None]) -> None:
-        """`failed` is called with a signal's name after a failure, and with None after a success."""
+    def __init__(
+        self,
+        inner: SpanExporter,
+        tally: Tally,
+        most: int,
+        failed: Callable[[str | None], None],
+        rejected: Callable[[], int],
+    ) -> None:
+        """`failed` is called with a signal's name after a failure, and with None after a success.
+
+        `rejected` returns how many spans the collector did not take of those that it was sent.
+        """
         self._inner: Final = inner
         self._tally: Final = tally
         self._most: Final = most
         self._failed: Final = failed
+        self._rejected: Final = rejected
         self._waiting = 0
+        self._sending = 0
+        self._is_abandoned = False
         self._lock = threading.Lock()
 
     def admit(self) -> bool:
@@ -48,17 +61,29 @@ class CountedExporter(SpanExporter):
         return False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans that have waited."""
+        """Send spans that have waited; once they are abandoned, they have been counted."""
         with self._lock:
+            if self._is_abandoned:
+                return SpanExportResult.FAILURE
             self._waiting -= len(spans)
+            self._sending = len(spans)
         result = SpanExportResult.FAILURE
         try:
             result = self._inner.export(spans)
         finally:
-            sent = result is SpanExportResult.SUCCESS
-            self._tally.add("traces", "sent" if sent else "failed", len(spans))
-            self._failed(None if sent else "traces")
+            self._count(len(spans), is_sent=result is SpanExportResult.SUCCESS)
         return result
+
+    def _count(self, spans: int, *, is_sent: bool) -> None:
+        rejected = self._rejected()
+        lost = min(rejected, spans) if is_sent else spans
+        with self._lock:
+            self._sending = 0
+            if self._is_abandoned:
+                return
+            self._tally.add("traces", "sent", spans - lost)
+            self._tally.add("traces", "failed", lost)
+        self._failed("traces" if lost else None)
 
     def shutdown(self) -> None:
         """Stop, and stop waiting for another attempt."""
@@ -69,11 +94,12 @@ class CountedExporter(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
     def abandon(self) -> None:
-        """Count the spans that still wait as dropped."""
+        """Count the spans that still wait as dropped, and those that are on their way as failed."""
         with self._lock:
-            left, self._waiting = self._waiting, 0
-        if left:
-            self._tally.add("traces", "dropped", left)
+            self._is_abandoned = True
+            self._tally.add("traces", "dropped", self._waiting)
+            self._tally.add("traces", "failed", self._sending)
+            self._waiting = self._sending = 0
 
 
 class BoundedProcessor(BatchSpanProcessor):
