@@ -88,6 +88,7 @@ def test_without_a_collector_nothing_of_it_is_there(binary: Example, tmp_path: P
         assert own.context.monitoring.telemetry is None
         assert not hasattr(own.app.state, "telemetry")
         assert "telemetry" not in own.client.get("/metrics").text
+        assert "telemetry" not in own.status()["monitoring"]
     assert not (tmp_path / "@telemetry").exists()
 
 
@@ -103,7 +104,23 @@ def test_a_folder_that_cannot_be_used_costs_no_prediction(binary: Example, tmp_p
     with over_http() as (address, collector), served(binary, state_dir=tmp_path, otlp_endpoint=address) as own:
         assert own.predict({"features": binary.rows(1)[0]}).status_code == 200
         seen(lambda: collector.metrics)
+        assert own.status()["monitoring"]["telemetry"]["endpoint"] == address
         assert any("each worker sends its own metrics" in one for one in own.problems(1))
+
+
+def test_an_identity_that_cannot_be_kept_costs_no_start(binary: Example, tmp_path: Path) -> None:
+    (tmp_path / "@telemetry" / "instance.json").mkdir(parents=True, mode=0o700)
+    (tmp_path / "@telemetry").chmod(0o700)
+    with over_http() as (address, _), served(binary, state_dir=tmp_path, otlp_endpoint=address) as own:
+        assert own.predict({"features": binary.rows(1)[0]}).status_code == 200
+
+
+def test_a_variable_of_opentelemetry_that_cannot_be_used_stops_the_start(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096")
+    with pytest.raises(SettingsError, match="a variable OTEL_… of the environment cannot be used: max_export_batch"):
+        create_app(quiet(state_dir=tmp_path, otlp_endpoint=NOWHERE), bundle=binary.bundle)
 
 
 def test_a_library_that_is_missing_stops_the_start(

@@ -37,3 +37,18 @@ def test_settings_come_before_the_environment_and_that_before_our_own(monkeypatc
     given = resource_of(ONE, "1.0", {"team": "c"}).attributes
     assert (given["service.name"], given["team"], given["zone"]) == ("scorer", "c", "b")
     assert given["service.instance.id"] == "one"
+
+
+def test_a_disk_without_hard_links_keeps_the_identity_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    first = instance_of(tmp_path, 1.0)
+    assert instance_of(tmp_path, 2.0) == first
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'{"id": "a", "since": "soon"}', b'{"id": "a", "since": 1e999}'])
+def test_an_identity_without_a_time_is_made_again(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    assert instance_of(tmp_path, 3.0).since == 3.0

@@ -219,3 +219,15 @@ def test_spans_that_the_collector_rejects_have_failed() -> None:
     own.close()
     assert own.items() == {"sent": 2, "failed": 1, "dropped": 0}
     assert own.failed == ["traces"]
+
+
+def test_a_method_that_nobody_knows_and_a_long_path_make_no_large_span() -> None:
+    own = Tracing(1.0)
+    span = own.tracer.begin({**HTTP, "method": "A" * 60_000, "path": "/" * 60_000, "headers": []})
+    assert span is not None
+    span.answered("other", "unmatched", 404, 0.1)
+    span.end()
+    (found,) = own.close()
+    assert found.name == "HTTP unmatched"
+    assert (found.attributes or {})["http.request.method"] == "_OTHER"
+    assert len(str((found.attributes or {})["url.path"])) == 1_024

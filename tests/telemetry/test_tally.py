@@ -53,7 +53,7 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
     own = Tally(tmp_path, 0, BOTH)
     own.add("metrics", "sent", 1)
     assert own.facts(0.0, 0.05).items["metrics", "sent"] == 1.0
-    assert Tally(tmp_path, 1, BOTH).facts(0.0, 0.05).items["metrics", "sent"] == 0.0
+    assert Tally(tmp_path, 1, BOTH).facts(0.0, 0.05).items["metrics", "sent"] == 1.0  # of the other one alone
 
 
 def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
@@ -72,3 +72,21 @@ def test_files_are_private_and_written_only_after_a_change(tmp_path: Path) -> No
     own.save()
     (file,) = tmp_path.iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == ("worker-7.json", 0o600)
+
+
+def test_what_was_shown_is_kept_if_the_process_is_killed(tmp_path: Path) -> None:
+    own = Tally(tmp_path, 0, ["metrics"])
+    own.add("metrics", "sent", 5)
+    own.delivered("metrics", 7.0)
+    shown = own.facts(8.0, 0.05)
+    again = Tally(tmp_path, 0, ["metrics"]).facts(8.0, 0.05)
+    assert (again.items, again.sent_at) == (shown.items, {"metrics": 7.0})
+    assert again.items["metrics", "sent"] == 5.0
+
+
+def test_the_newest_time_of_all_workers_counts(tmp_path: Path) -> None:
+    for slot, at in ((0, 9.0), (1, 7.0)):
+        own = Tally(tmp_path, slot, ["traces"])
+        own.delivered("traces", at)
+        own.save()
+    assert own.facts(10.0, 0.05).sent_at == {"traces": 9.0}

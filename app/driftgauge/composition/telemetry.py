@@ -52,10 +52,14 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
     record = partial(problems.record, PROBLEM)
     folder = _folder(settings.state_folder, monitoring)
     tally = Tally(folder, monitoring.service.store.number, signals)
-    instance = instance_of(folder, clock())
+    try:
+        instance = instance_of(folder, clock())
+    except OSError as error:
+        record(error)
+        instance = instance_of(None, clock())
     resource = resource_of(instance, __version__, settings.otlp_resource_attributes)
     messages = LastMessage()
-    failures = Failures(messages, place(options.endpoint), record)
+    failures = Failures(messages, place(options.endpoint), record, lambda signal: tally.delivered(signal, clock()))
 
     async def page() -> Page:
         facts, server = await monitoring.facts()
@@ -83,10 +87,13 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
         exporter = CountedExporter(
             spans, tally, options.max_queued_spans, failures.of("traces"), messages.delivery("traces").take_rejected
         )
-        tracer = RequestTracer(
-            exporter, resource, __version__, options.trace_ratio, options.max_queued_spans, tally, clock
-        )
-    telemetry = Telemetry(tally, messages, failures, sender, tracer, options.lost_threshold_ratio, clock, record)
+        try:
+            tracer = RequestTracer(
+                exporter, resource, __version__, options.trace_ratio, options.max_queued_spans, tally, clock
+            )
+        except ValueError as error:  # of OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or of a limit of attributes
+            raise SettingsError(f"a variable OTEL_… of the environment cannot be used: {error}") from error
+    telemetry = Telemetry(tally, messages, failures, sender, tracer, options, clock, record)
     monitoring.telemetry = telemetry
     return telemetry
 

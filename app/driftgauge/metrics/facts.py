@@ -265,6 +265,8 @@ class TelemetryFacts:
     """Share of them that may be lost before an alert is raised."""
     exemplars: Mapping[tuple[str, ...], Mapping[int, Exemplar]] = field(default_factory=dict)
     """Of the histogram of requests, by method and handler and by bucket."""
+    sent_at: Mapping[str, float] = field(default_factory=dict)
+    """When each signal last arrived, seconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import uuid
 from collections.abc import Mapping
@@ -36,14 +37,28 @@ def instance_of(folder: Path | None, now: float) -> Instance:
     path, own = folder / FILE, folder / f".{FILE}.{new.id}"
     own.write_bytes(orjson.dumps(asdict(new)))
     try:
-        with contextlib.suppress(FileExistsError):
-            os.link(own, path)  # of several workers that start, one is the first
-        return Instance(**orjson.loads(read_bounded(path, 4_096)))
-    except (ValueError, TypeError):  # damaged
+        _keep(own, path)
+        stored = orjson.loads(read_bounded(path, 4_096))
+        found = Instance(str(stored["id"]), float(stored["since"]))
+        if not math.isfinite(found.since):
+            raise ValueError("no time")
+        return found
+    except (ValueError, TypeError, KeyError):  # damaged
         own.replace(path)
         return new
     finally:
         own.unlink(missing_ok=True)
+
+
+def _keep(own: Path, path: Path) -> None:
+    """Give a file its name if nobody has it: of several workers that start, one is the first."""
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        return
+    except OSError:  # the disk knows no hard links
+        with contextlib.suppress(FileExistsError), path.open("xb") as file:
+            file.write(own.read_bytes())
 
 
 def resource_of(instance: Instance, version: str, attributes: Mapping[str, str]) -> Resource:

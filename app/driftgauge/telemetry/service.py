@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.common.webhook import place
 from driftgauge.metrics.facts import TelemetryFacts
 from driftgauge.telemetry.exporters import LastMessage
+from driftgauge.telemetry.options import TelemetryOptions
 from driftgauge.telemetry.sender import MetricSender
 from driftgauge.telemetry.spans import RequestTracer
 from driftgauge.telemetry.tally import Tally
@@ -21,11 +24,18 @@ LEAVING_SECONDS: Final = 2.0
 class Failures:
     """Why the last transmission of each signal failed."""
 
-    def __init__(self, messages: LastMessage, collector: str, record: Callable[[Exception], None]) -> None:
-        """`collector` is the address that problems name; `record` takes each error."""
+    def __init__(
+        self,
+        messages: LastMessage,
+        collector: str,
+        record: Callable[[Exception], None],
+        delivered: Callable[[str], None],
+    ) -> None:
+        """`collector` is the address that problems name; `record` takes errors, `delivered` what arrived."""
         self._messages: Final = messages
         self._collector: Final = collector
         self._record: Final = record
+        self._delivered: Final = delivered
         self._texts: dict[str, str] = {}
 
     def of(self, signal: str) -> Callable[[str | None], None]:
@@ -34,12 +44,17 @@ class Failures:
         def ended(failed: str | None) -> None:
             if failed is None:
                 self._texts.pop(signal, None)
+                self._delivered(signal)
                 return
             text = f"{signal} do not reach {self._collector}: {self._messages.of(signal)}"
             self._texts[signal] = text
             self._record(ConnectionError(text))
 
         return ended
+
+    def text(self, signal: str) -> str | None:
+        """Return why a signal does not arrive; None if it does."""
+        return self._texts.get(signal)
 
     def current(self) -> list[str]:
         """Return a sentence for each signal that does not arrive."""
@@ -56,7 +71,7 @@ class Telemetry:
         failures: Failures,
         sender: MetricSender | None,
         tracer: RequestTracer | None,
-        lost_threshold_ratio: float,
+        options: TelemetryOptions,
         clock: Callable[[], float],
         record: Callable[[Exception], None],
     ) -> None:
@@ -65,14 +80,31 @@ class Telemetry:
         self._messages: Final = messages
         self._failures: Final = failures
         self._sender: Final = sender
-        self._lost_threshold_ratio: Final = lost_threshold_ratio
+        self._options: Final = options
         self._clock: Final = clock
         self.record: Final = record
         """Takes what fails of telemetry itself."""
 
     def facts(self) -> TelemetryFacts:
         """Return what all workers have sent; reads files."""
-        return self._tally.facts(self._clock(), self._lost_threshold_ratio)
+        return self._tally.facts(self._clock(), self._options.lost_threshold_ratio)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/drift/status` says of it, without secrets; reads files."""
+        facts = self.facts()
+        signals: dict[str, dict[str, Any]] = {}
+        for (signal, result), count in facts.items.items():
+            signals.setdefault(signal, {})[result] = int(count)
+        for signal, own in signals.items():
+            at = facts.sent_at.get(signal)
+            own["last_sent_at"] = None if at is None else rfc3339(at, "milliseconds")
+            own["problem"] = self._failures.text(signal)
+        return {
+            "endpoint": place(self._options.endpoint),
+            "protocol": self._options.protocol,
+            "trace_ratio": self._options.trace_ratio,
+            "signals": signals,
+        }
 
     def problems(self) -> Sequence[str]:
         """Return a sentence for each signal of this worker that does not arrive."""

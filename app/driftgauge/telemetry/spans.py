@@ -23,6 +23,11 @@ from driftgauge.telemetry.tally import Tally
 SHOWN_IDS: Final = 32
 """Ids of predictions that a span names; a request may have thousands."""
 SERVER_ERROR: Final = 500
+SHOWN_PATH: Final = 1_024
+"""Characters of a path that a span has: what waits to be sent stays small, whatever is asked."""
+METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER: Final = "_OTHER"
+"""Any other method, by the conventions."""
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -147,7 +152,7 @@ class RequestSpan:
 
     def answered(self, method: str, route: str, code: int, seconds: float) -> None:
         """Say what was answered, and keep it as an exemplar of its bucket of the histogram of requests."""
-        self._span.update_name(f"{self._method} {route}")
+        self._span.update_name(f"{_named(self._method)} {route}")
         self._span.set_attributes({"http.route": route, "http.response.status_code": code})
         if code >= SERVER_ERROR:
             self._span.set_attribute("error.type", str(code))
@@ -188,8 +193,8 @@ class RequestTracer:
         parent = self._parent(scope["headers"])
         if parent is None and random.random() >= self._ratio:  # noqa: S311 - a sample, no secret
             return None
-        method: str = scope["method"]
-        span = self._tracer.start_span(method, parent or Context(), SpanKind.SERVER, _attributes(scope, method))
+        method: str = scope["method"] if scope["method"] in METHODS else OTHER
+        span = self._tracer.start_span(_named(method), parent or Context(), SpanKind.SERVER, _attributes(scope, method))
         if not span.is_recording():
             return None
         return RequestSpan(span, method, self._tally.note, self._clock)
@@ -214,11 +219,16 @@ class RequestTracer:
         self._exporter.abandon()
 
 
+def _named(method: str) -> str:
+    """Return how a span's name begins."""
+    return "HTTP" if method == OTHER else method
+
+
 def _attributes(scope: Mapping[str, Any], method: str) -> dict[str, Any]:
     """Return what is known of a request before it is answered, by the conventions for HTTP servers."""
     attributes: dict[str, Any] = {
         "http.request.method": method,
-        "url.path": scope["path"],
+        "url.path": scope["path"][:SHOWN_PATH],
         "url.scheme": scope.get("scheme", "http"),
         "network.protocol.version": scope.get("http_version", "1.1"),
     }

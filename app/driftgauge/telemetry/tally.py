@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -37,14 +38,22 @@ class Tally:
         self._lock = threading.Lock()
         self._counts: Counts = {(signal, result): 0.0 for signal in signals for result in SIGNALS[signal]}
         self._exemplars: Exemplars = {}
+        self._sent_at: dict[str, float] = {}
         self._is_saved = True
         if self._path is not None:
-            self._counts.update(_read(self._path)[0])
+            counts, _, self._sent_at = _read(self._path)
+            self._counts.update(counts)
 
     def add(self, signal: str, result: str, amount: int) -> None:
         """Count items."""
         with self._lock:
             self._counts[signal, result] = self._counts.get((signal, result), 0.0) + amount
+            self._is_saved = False
+
+    def delivered(self, signal: str, at: float) -> None:
+        """Keep when a signal last arrived."""
+        with self._lock:
+            self._sent_at[signal] = at
             self._is_saved = False
 
     def note(self, labels: tuple[str, ...], bucket: int, exemplar: Exemplar) -> None:
@@ -68,6 +77,7 @@ class Tally:
                         for labels, children in self._exemplars.items()
                         for bucket, own in children.items()
                     ],
+                    "sent_at": self._sent_at,
                 }
             )
             self._is_saved = True
@@ -76,12 +86,20 @@ class Tally:
             new.write_bytes(body)
 
     def facts(self, now: float, lost_threshold_ratio: float) -> TelemetryFacts:
-        """Return what all workers have counted, and the newest exemplar of each bucket."""
+        """Return what all workers have counted, and the newest exemplar of each bucket.
+
+        It is saved first: a count that was shown must not become smaller if the process is killed.
+        """
+        with contextlib.suppress(OSError):  # it is recorded where it is saved at intervals
+            self.save()
         with self._lock:
+            sent_at = dict(self._sent_at)
             counts = dict(self._counts)
             found = {labels: dict(children) for labels, children in self._exemplars.items()}
         for path in self._others():
-            their_counts, their_exemplars = _read(path)
+            their_counts, their_exemplars, their_sent_at = _read(path)
+            for signal, at in their_sent_at.items():
+                sent_at[signal] = max(at, sent_at.get(signal, at))
             for key, count in their_counts.items():
                 counts[key] = counts.get(key, 0.0) + count
             for labels, children in their_exemplars.items():
@@ -93,7 +111,7 @@ class Tally:
             labels: {bucket: own for bucket, own in sorted(children.items()) if now - own.at <= EXEMPLAR_SECONDS}
             for labels, children in found.items()
         }
-        return TelemetryFacts(counts, lost_threshold_ratio, recent)
+        return TelemetryFacts(counts, lost_threshold_ratio, recent, sent_at)
 
     def _others(self) -> Iterable[Path]:
         if self._path is None:
@@ -101,7 +119,7 @@ class Tally:
         return sorted(own for own in self._path.parent.iterdir() if _FILE.fullmatch(own.name) and own != self._path)
 
 
-def _read(path: Path) -> tuple[Counts, Exemplars]:
+def _read(path: Path) -> tuple[Counts, Exemplars, dict[str, float]]:
     """Return what a file holds; nothing if there is none or it is damaged."""
     try:
         stored: Any = orjson.loads(read_bounded(path, MOST_BYTES))
@@ -109,6 +127,7 @@ def _read(path: Path) -> tuple[Counts, Exemplars]:
         exemplars: Exemplars = {}
         for labels, bucket, own in stored["exemplars"]:
             exemplars.setdefault(tuple(map(str, labels)), {})[int(bucket)] = Exemplar(**own)
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}, {}
-    return counts, exemplars
+        sent_at = {str(signal): float(at) for signal, at in stored.get("sent_at", {}).items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}, {}, {}
+    return counts, exemplars, sent_at

@@ -74,6 +74,8 @@ class Sections:
     outliers: OutlierShare | None = None
     requests: RequestReport | None = None
     efficiency: Efficiency | None = None
+    telemetry: Mapping[str, Any] | None = None
+    """What is sent to a collector."""
 
 
 NOTHING: Final = Sections()
@@ -105,6 +107,7 @@ async def status(request: Request) -> Response:
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
     efficiency = efficiency_of(model, facts)
+    telemetry = await monitoring.telemetry_status()
 
     def answer() -> Response:
         sections = Sections(
@@ -117,6 +120,7 @@ async def status(request: Request) -> Response:
             performance=model.performance,
             requests=facts.requests,
             efficiency=efficiency,
+            telemetry=telemetry,
             ingestion=ingestion_json(ingestion_of(facts)),
             labels=labels_json(labels_of(facts)),
             outcomes=outcomes_of(model),
@@ -194,5 +198,11 @@ def drift_status(
         **({} if beside.efficiency is None else {"efficiency": efficiency_json(beside.efficiency)}),
         "more": MORE if selection.is_summary else None,
         "news": news_json(beside.news),
-        "monitoring": {"healthy": not problems, "problems": problems, "state": state, "prediction_log": beside.log},
+        "monitoring": {
+            "healthy": not problems,
+            "problems": problems,
+            "state": state,
+            "prediction_log": beside.log,
+            **({} if beside.telemetry is None else {"telemetry": beside.telemetry}),
+        },
     }

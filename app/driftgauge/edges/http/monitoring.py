@@ -221,6 +221,10 @@ class Monitoring:
         of_collector = [] if self.telemetry is None else self.telemetry.problems()
         return list(dict.fromkeys([*problems, *self.service_problems(), *of_receivers, *of_collector])), state
 
+    async def telemetry_status(self) -> dict[str, Any] | None:
+        """Return what the status says of metrics and traces for a collector; None without one."""
+        return None if self.telemetry is None else await asyncio.to_thread(self.telemetry.status)
+
     async def log_facts(self) -> LogFacts | None:
         """Return what is known of the prediction log; None without one."""
         return None if self.predictions is None else (await self._members())[1]

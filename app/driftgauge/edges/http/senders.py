@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from driftgauge.metrics.facts import TelemetryFacts
 
@@ -24,6 +24,9 @@ class Sent(Protocol):
 
     def facts(self) -> TelemetryFacts:
         """Return what the metrics say of it. Blocks."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what the status says of it. Blocks."""
 
     def problems(self) -> Sequence[str]:
         """Return a sentence for each signal that does not arrive."""

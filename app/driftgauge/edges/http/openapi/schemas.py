@@ -113,11 +113,31 @@ class LogKept(Documented):
     max_age_seconds: float
 
 
+class SentSignal(Documented):
+    """Data points or spans that were sent to a collector, by all workers."""
+
+    sent: int
+    failed: int
+    dropped: int | None = Field(None, description="Without room to wait; absent for metrics.")
+    last_sent_at: str | None = Field(description="When a transmission last succeeded; null before the first.")
+    problem: str | None = Field(description="Why the last one of the worker that answers failed; null if it did not.")
+
+
+class SentTelemetry(Documented):
+    """Metrics and traces that are sent to a collector."""
+
+    endpoint: str = Field(description="The scheme, host and port of the collector.")
+    protocol: Literal["http", "grpc"]
+    trace_ratio: float
+    signals: dict[str, SentSignal]
+
+
 class WatchedMonitoring(Monitoring):
     """Whether monitoring itself works, and what it rests on."""
 
     state: StateKept
     prediction_log: LogKept | None = Field(description="Null if predictions are not logged.")
+    telemetry: SentTelemetry | None = Field(None, description="Absent unless `otlp_endpoint` names a collector.")
 
 
 class Worker(Documented):

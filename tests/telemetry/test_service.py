@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from driftgauge.telemetry.exporters import LastMessage
+from driftgauge.telemetry.options import TelemetryOptions
+from driftgauge.telemetry.service import Failures, Telemetry
+from driftgauge.telemetry.tally import Tally
+
+ADDRESS = "https://collector.example:4318"
+OPTIONS = TelemetryOptions(f"{ADDRESS}/token-of-ours", headers={"x-api-key": "sesame"})
+
+
+class Told:
+    """The telemetry of one worker that sends nothing itself."""
+
+    def __init__(self) -> None:
+        self.now = 5.0
+        self.errors: list[Exception] = []
+        self.messages, self.tally = LastMessage(), Tally(None, 0, ["metrics", "traces"])
+        self.failures = Failures(self.messages, ADDRESS, self.errors.append, self.arrived)
+        self.telemetry = Telemetry(
+            self.tally, self.messages, self.failures, None, None, OPTIONS, lambda: self.now, self.errors.append
+        )
+
+    def arrived(self, signal: str) -> None:
+        self.tally.delivered(signal, self.now)
+
+
+def test_a_failure_is_a_problem_until_the_signal_arrives() -> None:
+    own = Told()
+    own.messages.delivery("metrics").fail("it answered 503")
+    own.failures.of("metrics")("metrics")
+    assert own.telemetry.problems() == [f"telemetry: metrics do not reach {ADDRESS}: it answered 503"]
+    assert [str(error) for error in own.errors] == [f"metrics do not reach {ADDRESS}: it answered 503"]
+    own.failures.of("traces")(None)
+    assert len(own.telemetry.problems()) == 1
+    own.failures.of("metrics")(None)
+    assert own.telemetry.problems() == []
+
+
+def test_the_status_has_counts_and_the_last_success_and_no_secret() -> None:
+    own = Told()
+    own.tally.add("metrics", "sent", 3)
+    own.failures.of("metrics")(None)
+    own.tally.add("traces", "dropped", 2)
+    own.failures.of("traces")("traces")
+    said = own.telemetry.status()
+    assert said["endpoint"] == ADDRESS
+    assert said["signals"]["metrics"] == {
+        "sent": 3,
+        "failed": 0,
+        "last_sent_at": "1970-01-01T00:00:05.000Z",
+        "problem": None,
+    }
+    assert (said["signals"]["traces"]["dropped"], said["signals"]["traces"]["last_sent_at"]) == (2, None)
+    assert said["signals"]["traces"]["problem"].startswith("traces do not reach")
+    assert "token-of-ours" not in str(said)
+    assert "sesame" not in str(said)
