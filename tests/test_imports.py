@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -147,6 +148,30 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
     return [found for name in names if (found := violation(package_of(module), name))]
 
 
+def at_once(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements that run when a module is imported: none of functions, none for type checkers."""
+    for node in nodes:
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from at_once(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in ("body", "orelse", "finalbody", "handlers"):
+                yield from at_once(getattr(node, part, ()))
+
+
+def loaded_first(source: str, module: str, known: Collection[str]) -> set[str]:
+    """Return the modules that have to be complete before a module is; its own packages do not."""
+    names = {
+        name
+        for node in at_once(ast.parse(source).body)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in imported(ast.unparse(node), module)
+    }
+    parts = [name.split(".") for name in names]
+    above = {".".join(own[:end]) for own in parts for end in range(1, len(own) + 1)}
+    return {name for name in above if name in known and not f"{module}.".startswith(f"{name}.")}
+
+
 def modules() -> dict[str, Path]:
     """Return every module of the program by its dotted name."""
     paths = sorted((ROOT / "driftgauge").rglob("*.py"))
@@ -196,6 +221,20 @@ def test_imports_follow_the_table(module: str) -> None:
         assert violations(path.read_text("utf-8"), module, is_package=True) == []
     else:  # `edges` holds a docstring, and imports nothing
         assert list(imported(path.read_text("utf-8"), module)) == []
+
+
+def test_every_module_can_be_the_first_to_be_imported() -> None:
+    own = modules()
+    graph = {module: loaded_first(path.read_text("utf-8"), module, own) for module, path in own.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules of a circle
+
+
+def test_a_circle_of_imports_is_found_through_the_package_of_a_module() -> None:
+    known = {"driftgauge.a", "driftgauge.a.one", "driftgauge.b"}
+    assert loaded_first("from driftgauge.a.one import x", "driftgauge.b", known) == {"driftgauge.a", "driftgauge.a.one"}
+    assert loaded_first("from driftgauge.a.one import x", "driftgauge.a", known) == {"driftgauge.a.one"}
+    later = "if TYPE_CHECKING:\n    import driftgauge.a\ndef f():\n    import driftgauge.a"
+    assert loaded_first(later, "driftgauge.b", known) == set()
 
 
 def test_the_state_knows_names_of_counters_and_no_report() -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from driftgauge.alerting.alerts.templates import last
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import last
 
 PREFIX: Final = "feature:model_feature_drift_"
 MOVED: Final = f"{PREFIX}moved_ratio:max"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from driftgauge.alerting.alerts.templates import owner
 from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.templates import owner
 
 Level = Literal["critical", "warning", "info", "none"]
 OVERVIEW: Final = "driftgauge-overview"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, GROUND_TRUTH, Alert
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 
 LATENCY_SECONDS: Final = "1"
 SCORE_SHIFT: Final = "0.1"

@@ -7,9 +7,9 @@ from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
 from driftgauge.alerting.alerts.shares import above_limit
-from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL, asked
 from driftgauge.drift.verdict.rule import LIMITS, Limit
 
 KINDS: Final = (

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
-from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.drift_details import details_text
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL, asked
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.efficiency import LATENCY_MEAN, LATENCY_P95, LATENCY_RISE, PAST_MEAN, PAST_P95_HIGH
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 from driftgauge.drift.verdict.rule import LIMITS
 
 HOLDS: Final = 3

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 from driftgauge.drift.verdict.rule import LIMITS, Limit
 from driftgauge.metrics.series import INGEST_REFUSED, INGESTED
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.shares import above_limit
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 
 
 def outlier_alerts(options: MonitoringOptions) -> Iterator[Alert]:

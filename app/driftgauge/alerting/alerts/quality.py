@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
-from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL, asked
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
 from driftgauge.metrics.series import FAILED, PREDICTIONS, REQUEST_ROWS_REFUSED, REQUEST_VIOLATIONS
 

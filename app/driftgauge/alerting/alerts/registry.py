@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import MODEL as OF_A_MODEL
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 
 NAME = "ModelAliasNotFollowed"
 SUMMARY = "A server does not serve the version that the alias of its registered model names."

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL, up
 from driftgauge.alerting.efficiency import LATENCY_REQUESTS
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.rules import ERROR_RATIO
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL, up
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.errors import TURNED_AWAY
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
-from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL
 
 
 def two_minute_alerts(options: MonitoringOptions) -> Iterator[Alert]:

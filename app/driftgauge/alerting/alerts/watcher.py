@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL, up
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.scope import Scope
+from driftgauge.alerting.templates import MODEL, up
 
 OF_A_MODEL: Final = ("model_name", "model_version")
 WATCHDOG: Final = "Watchdog"
