@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from driftgauge.checks.profile_files import ENDING, profile_in
+from driftgauge.common.addresses import without_password
 from driftgauge.drift.profile.profile import Profile
 from driftgauge.drift.profile.profile_bytes import MOST_BYTES
 from driftgauge.edges.files.folders import read_source
@@ -25,7 +26,9 @@ def profile_files(arguments: Sequence[str]) -> list[SourceFile] | None:
     if len(tables) == len(found):
         return None
     if tables:
-        raise ProfileError(f"{tables[0]} is no profile, and others are: give tables or profiles, not both")
+        raise ProfileError(
+            f"{without_password(tables[0])} is no profile, and others are: give tables or profiles, not both"
+        )
     return list({file.path: file for _, files in found for file in files or ()}.values())
 
 
@@ -33,7 +36,7 @@ def required_profiles(arguments: Sequence[str]) -> list[SourceFile]:
     """Return the files of profiles; ProfileError if an argument names none."""
     files = profile_files(arguments)
     if files is None:
-        raise ProfileError(f"{arguments[0]}: there is no profile; their names end in {ENDING}")
+        raise ProfileError(f"{without_password(arguments[0])}: there is no profile; their names end in {ENDING}")
     return files
 
 
@@ -48,7 +51,7 @@ def _files_of(argument: str) -> list[SourceFile] | None:
     if argument.endswith(ENDING):
         found = [file for file in source_of(argument).files() if file.path.endswith(ENDING)]
         if not found:
-            raise ProfileError(f"cannot read {argument}: there is no such file")
+            raise ProfileError(f"cannot read {without_password(argument)}: there is no such file")
         return found
     is_several = Path(argument).is_dir() or glob.has_magic(argument) or is_remote(argument)
     if not is_several or ending(Path(argument)):
@@ -57,7 +60,8 @@ def _files_of(argument: str) -> list[SourceFile] | None:
     profiles = [file for file in files if file.path.endswith(ENDING)]
     tables = [file for file in files if ending(Path(file.path))]
     if profiles and tables:
+        shown = without_password(argument)
         raise ProfileError(
-            f"{argument} has profiles and tables, such as {tables[0].path}: name the profiles ({argument}/*{ENDING})"
+            f"{shown} has profiles and tables, such as {tables[0].path}: name the profiles ({shown}/*{ENDING})"
         )
     return profiles or None

@@ -1,8 +1,12 @@
-"""What the name of a host means."""
+"""What the name of a host means, and addresses without their secrets."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from typing import Final
+
+_PASSWORD: Final = re.compile(r"^([a-z][a-z0-9+.-]*://[^/@:]*):[^/]*@", re.IGNORECASE)
 
 
 def is_loopback(name: str) -> bool:
@@ -26,3 +30,12 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_password(address: str) -> str:
+    """Return an address without its password, as messages and files show it; any other text stays as it is.
+
+    >>> without_password("sftp://me:secret@host/rows.parquet")
+    'sftp://me@host/rows.parquet'
+    """
+    return _PASSWORD.sub(r"\1@", address)

@@ -103,3 +103,10 @@ def test_a_file_is_written_in_its_folder_here_and_in_storage(tmp_path: Path, mon
 def test_a_file_without_a_name_or_a_bucket_is_not_written(place: str) -> None:
     with pytest.raises(IngestError, match="give a bucket or folder, and the name of a file in it"):
         write_file(place, b"content")
+
+
+def test_the_password_of_an_address_is_not_shown_where_a_file_was_written() -> None:
+    folder = folder_of("memory://me:secret@host/profiles/")
+    assert folder.label == "memory://me@host/profiles"
+    assert folder.write("a.profile", b"a") == "memory://me@host/profiles/a.profile"
+    assert folder.read("a.profile") == b"a"

@@ -58,3 +58,9 @@ def test_a_renamed_file_keeps_its_identity_and_is_found_beside_its_source(tmp_pa
 def test_an_unknown_kind_of_storage_is_named() -> None:
     with pytest.raises(SettingsError, match="nowhere://bucket"):
         source_of("nowhere://bucket/prefix")
+
+
+def test_the_password_of_an_address_is_in_no_message() -> None:
+    with pytest.raises(SettingsError, match=r"^nowhere://me@host/rows: ") as raised:
+        source_of("nowhere://me:se@cret@host/rows")
+    assert "cret" not in str(raised.value)

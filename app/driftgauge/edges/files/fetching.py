@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from driftgauge.common.addresses import without_password
 from driftgauge.edges.files.sources import SourceFile, is_remote, source_of
 from driftgauge.errors import IngestError
 
@@ -31,7 +32,7 @@ def _fetch(address: str, folder: Path) -> str:
     """Copy the objects of an address into a folder; returns the path of the one file, or the folder."""
     files = source_of(address).files()
     if not files:
-        raise IngestError(f"cannot read {address}: there is no such object")
+        raise IngestError(f"cannot read {without_password(address)}: there is no such object")
     for file in files:
         _copy(file, _place(file, address, folder))
     only = files[0]

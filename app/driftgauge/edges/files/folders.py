@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
+from driftgauge.common.addresses import without_password
 from driftgauge.common.replacing import replacing
 from driftgauge.edges.files.sources import SourceFile, is_remote, source_of, storage_of
 from driftgauge.errors import IngestError
@@ -34,7 +35,7 @@ def read_file(text: str, most_bytes: int) -> bytes:
     found = list(source_of(text).files())
     if len(found) != 1:
         what = "there is no such file" if not found else f"{len(found):,} files have this name"
-        raise IngestError(f"cannot read {text}: {what}")
+        raise IngestError(f"cannot read {without_password(text)}: {what}")
     return read_source(found[0], most_bytes)
 
 
@@ -54,7 +55,9 @@ def write_file(text: str, content: bytes) -> str:
     scheme, separator, path = text.partition("://") if is_remote(text) else ("", "", text.removeprefix("file://"))
     parent, _, name = path.rpartition("/")
     if not name or (separator and not parent):
-        raise IngestError(f"cannot write {text}: give a bucket or folder, and the name of a file in it")
+        raise IngestError(
+            f"cannot write {without_password(text)}: give a bucket or folder, and the name of a file in it"
+        )
     folder = f"{scheme}{separator}{parent}" if parent else "/" if path.startswith("/") else "."
     return folder_of(folder).write(name, content)
 
@@ -91,8 +94,8 @@ class RemoteFolder:
     """A prefix of an object storage that fsspec knows."""
 
     def __init__(self, address: str) -> None:
-        self.label: Final = address.rstrip("/")
-        self._system, self._path = storage_of(self.label)
+        self.label: Final = without_password(address.rstrip("/"))
+        self._system, self._path = storage_of(address.rstrip("/"))
 
     def read(self, name: str) -> bytes | None:
         """Return the content of an object; see `Folder`."""

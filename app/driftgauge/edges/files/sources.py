@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
+from driftgauge.common.addresses import without_password
 from driftgauge.errors import IngestError, SettingsError
 
 _HOUR: Final = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/")
@@ -80,17 +81,17 @@ def source_of(text: str) -> Source:
 
 def storage_of(address: str) -> tuple[Any, str]:
     """Return the storage of an address, and the path in it; SettingsError if its library is missing."""
-    scheme = address.partition("://")[0]
+    scheme, shown = address.partition("://")[0], without_password(address)
     try:
         fsspec: Any = importlib.import_module("fsspec")
         system, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise SettingsError(
-            f"{address}: the library for {scheme}:// is missing: pip install 'driftgauge[s3]' for s3, "
+            f"{shown}: the library for {scheme}:// is missing: pip install 'driftgauge[s3]' for s3, "
             "otherwise the package of fsspec for it"
         ) from error
     except ValueError as error:
-        raise SettingsError(f"{address}: {error}") from error
+        raise SettingsError(f"{shown}: {error}") from error
     return system, path
 
 
@@ -123,7 +124,7 @@ class RemoteFiles:
     """Objects of a storage that fsspec knows."""
 
     def __init__(self, address: str) -> None:
-        self.label: Final = address
+        self.label: Final = without_password(address)
         self._scheme: Final = address.partition("://")[0]
         self._system, self._path = storage_of(address)
 
