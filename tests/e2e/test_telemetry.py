@@ -29,8 +29,8 @@ ALWAYS_NEW = (
 SCRAPED = """
 scrape_configs:
   - job_name: driftgauge
-    scrape_interval: 1s
-    scrape_timeout: 1s
+    scrape_interval: 3s
+    scrape_timeout: 3s
     static_configs: [{{targets: ["{}"]}}]
 """
 
@@ -83,7 +83,7 @@ def test_two_workers_send_metrics_and_traces_also_after_their_collector_was_away
         "DRIFTGAUGE_STATE_DIR": str(tmp_path / "state"),
         "DRIFTGAUGE_OTLP_ENDPOINT": f"http://127.0.0.1:{collector_port}",
         "DRIFTGAUGE_OTLP_INTERVAL_SECONDS": "1",
-        "DRIFTGAUGE_OTLP_TIMEOUT_SECONDS": "0.5",
+        "DRIFTGAUGE_OTLP_TIMEOUT_SECONDS": "3",
         "DRIFTGAUGE_OTLP_TRACE_RATIO": "0",
         "OTEL_BSP_SCHEDULE_DELAY": "100",
     }
