@@ -141,6 +141,8 @@ def _evaluated(groups: list[dict[str, Any]]) -> bool:
 
 def test_the_same_rules_give_the_same_numbers_in_victoriametrics(running: Wide) -> None:
     at = time.time() - SETTLED_SECONDS
+    newest = f'count(timestamp(up{{job="driftgauge"}}) >= {at:.3f})'
+    seen(functools.partial(running.victoria.value, newest), lambda found: found == SERVERS)
     different = []
     with httpx.Client(timeout=60) as client:
         for name, expr in expressions(running):
