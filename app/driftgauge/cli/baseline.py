@@ -14,7 +14,7 @@ from driftgauge.cli.baseline_sagemaker import import_sagemaker
 from driftgauge.cli.bundle_report import about_facts, kept_constraints, show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
-from driftgauge.cli.engine_tables import counted_baseline
+from driftgauge.cli.engine_tables import Quantiles, counted_baseline
 from driftgauge.cli.help import CommandLine
 from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
@@ -48,6 +48,13 @@ def baseline_build(
     about: About,
     engine: EngineOptions,
     kinds: Kinds = None,
+    quantiles: Annotated[
+        Quantiles,
+        typer.Option(
+            help="What a database gives of a large column: exact ones, for which it sorts, or approximate ones, whose "
+            "largest rank error the baseline keeps. Rows in bins are counted exactly in both cases."
+        ),
+    ] = "exact",
     out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
 ) -> None:
     """Build the baseline of a table, for a model that is served elsewhere.
@@ -58,7 +65,7 @@ def baseline_build(
     remarks: tuple[str, ...] = ()
     with errors.status("reading the table, building the baseline …") as status:
         if uses_engine(table, engine):
-            found = counted_baseline(table, engine, options, kinds, about, status)
+            found = counted_baseline(table, engine, options, kinds, about, quantiles, status)
             built, remarks = found.built, found.remarks
         else:
             built = baseline_and_beside(table, for_table(options, Path(table), kinds, about))

@@ -154,6 +154,10 @@ def _baseline_facts(baseline: Baseline, size: int | None, *, takes_times: bool =
         facts.add_row(
             "tau", "autocorrelation time: consecutive rows that carry as much information as one independent row"
         )
+    error = max(column.quantile_error for column in baseline.columns)
+    if error:
+        what = f"at most {error:.2g} of a column's values away from their rank"
+        facts.add_row("quantiles", f"approximate: {what}; rows in bins are exact")
     for note in notes(baseline):
         facts.add_row("note", note if takes_times else note.replace(" (--time)", ""))
     return facts

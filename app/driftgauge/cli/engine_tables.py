@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.status import Status
 
@@ -13,6 +14,8 @@ from driftgauge.engines.source import opened, without_password
 from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.creation.engine_baseline import EngineBaseline, EnginePlan, baseline_in_engine
 
+Quantiles = Literal["exact", "approximate"]
+
 
 def counted_baseline(
     table: str,
@@ -20,6 +23,7 @@ def counted_baseline(
     options: BaselineOptions,
     kinds: Sequence[str] | None,
     about: About,
+    quantiles: Quantiles,
     status: Status,
 ) -> EngineBaseline:
     """Build the baseline of a table in its database; `status` shows what was done last."""
@@ -30,4 +34,4 @@ def counted_baseline(
 
     with opened(table, engine) as source:
         own = for_columns(options, source.column_names, kinds, about)
-        return baseline_in_engine(source, own, EnginePlan(progress=show))
+        return baseline_in_engine(source, own, EnginePlan(progress=show, exact=quantiles == "exact"))

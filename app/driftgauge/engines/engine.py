@@ -15,6 +15,8 @@ from driftgauge.engines.columns import as_number, is_empty
 from driftgauge.errors import TableError
 
 ROWS_AT_ONCE: Final = 1_048_576
+_PYTHON_ROWS_AT_ONCE: Final = 65_536
+"""Of databases whose drivers make an object of each cell."""
 _SEED: Final = 0
 
 
@@ -66,7 +68,7 @@ class EngineTable:
                 connection = self.table.get_backend().con
                 yield from connection.sql(expression.compile()).to_arrow_reader(ROWS_AT_ONCE)
             else:
-                yield from expression.to_pyarrow_batches(chunk_size=ROWS_AT_ONCE)
+                yield from expression.to_pyarrow_batches(chunk_size=_PYTHON_ROWS_AT_ONCE)
         except Exception as error:
             raise self._failed(error) from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from driftgauge.drift.bins import BINS, IntArray
+from driftgauge.drift.reference.build import QUANTILES
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.counted import (
     MOST_VALUES,
@@ -21,9 +22,11 @@ from driftgauge.drift.reference.counted import (
     inner_ranks,
     interval_bins,
     numeric_column,
+    ranks_among_all,
     reference_ranks,
     value_bins,
 )
+from driftgauge.engines.approximate import ApproximateRanks, approximate_ranks
 from driftgauge.engines.columns import as_number, finite, number
 from driftgauge.engines.engine import EngineTable
 
@@ -81,6 +84,7 @@ class _Ranked:
     name: str
     statistics: OrderStatistics
     edges: Edges
+    rank_error: int = 0
 
     @property
     def scale(self) -> float:
@@ -97,19 +101,34 @@ def numeric_columns(
     source: EngineTable,
     found: Mapping[str, NumericSummary],
     progress: Callable[[str], object],
+    *,
+    exact: bool = True,
 ) -> dict[str, ColumnBaseline]:
-    """Return the baselines of numeric columns; `progress` is called with each column's name once it is ranked."""
+    """Return the baselines of numeric columns; `progress` is called with each column's name once it is ranked.
+
+    Unless `exact`, quantiles and edges of bins are approximate; the rows in each bin are exact in any case.
+    """
     done: dict[str, ColumnBaseline] = {}
-    ranked: list[_Ranked] = []
+    many: list[str] = []
     for name, summary in found.items():
         values = _few_values(source, name) if summary.distinct <= MOST_FETCHED else None
         if values is None:
-            ranked.append(_ranked(source, name, summary))
-        elif values.values.size <= MOST_VALUES:
+            many.append(name)
+            continue
+        if values.values.size <= MOST_VALUES:
             done[name] = _of_values(name, summary, values)
         else:
             own = _of_statistics(name, values)
             done[name] = _of_intervals(own, summary, values.up_to(own.edges.all), values.moments())
+        progress(name)
+    approximate = {} if exact else approximate_ranks(source, {name: found[name].finite for name in many})
+    ranked: list[_Ranked] = []
+    for name in many:
+        ranks = approximate.get(name)
+        summary = found[name]
+        ranked.append(
+            _ranked(source, name, summary) if ranks is None else _approximately_ranked(source, name, summary, ranks)
+        )
         progress(name)
     return done | _counted(source, ranked, found)
 
@@ -161,6 +180,31 @@ def _ranked(source: EngineTable, name: str, summary: NumericSummary) -> _Ranked:
     return _Ranked(name, statistics, Edges.of(float(ends[0]), float(ends[1]), heavy, rest))
 
 
+def _approximately_ranked(source: EngineTable, name: str, summary: NumericSummary, own: ApproximateRanks) -> _Ranked:
+    """Return the edges of a column from approximate ranks; values with a bin of their own are counted exactly."""
+    size, error = summary.finite, own.rank_error
+    ranks = reference_ranks(size)
+    statistics = OrderStatistics(ranks, own.values_at(ranks), size)
+    candidates = statistics.repeated()
+    first, last = (np.searchsorted(statistics.values, candidates, side=side) for side in ("left", "right"))
+    # A tenth of the values, less the error at both of its ends and the ranks that were not asked for.
+    least = size / BINS - 2 * error - 2 * (size / QUANTILES + 1)
+    candidates = candidates[ranks[last - 1] - ranks[first] >= least]
+    values = finite(as_number(source.table, name))
+    wanted = {f"below{i}": (values < number(v)).sum() for i, v in enumerate(candidates.tolist())}
+    wanted |= {f"n{i}": (values == number(v)).sum() for i, v in enumerate(candidates.tolist())}
+    counts = source.aggregates(wanted)
+    below, rows = ([int(counts[f"{key}{i}"] or 0) for i in range(candidates.size)] for key in ("below", "n"))
+    heavy = heavy_values(candidates, rows, size)
+    taken = np.isin(candidates, heavy)
+    begins, lengths = np.array(below, dtype=np.int64)[taken], np.array(rows, dtype=np.int64)[taken]
+    left = size - int(lengths.sum())
+    inner = inner_ranks(left, max(1, BINS - heavy.size))
+    rest = OrderStatistics(inner, own.values_at(ranks_among_all(inner, begins, begins + lengths)), left)
+    low, high = statistics.at(np.array([0, size - 1])).tolist()
+    return _Ranked(name, statistics, Edges.of(low, high, heavy, rest), error)
+
+
 def _counted(
     source: EngineTable, ranked: Iterable[_Ranked], found: Mapping[str, NumericSummary]
 ) -> dict[str, ColumnBaseline]:
@@ -188,4 +232,5 @@ def _of_intervals(
     column: _Ranked, summary: NumericSummary, up_to: IntArray, moments: tuple[float, float]
 ) -> ColumnBaseline:
     bins, inside = interval_bins(column.edges, up_to, summary.finite)
-    return numeric_column(column.name, summary.rows, bins, inside, summary.unordinary, moments, column.statistics)
+    found = numeric_column(column.name, summary.rows, bins, inside, summary.unordinary, moments, column.statistics)
+    return replace(found, quantile_error=column.rank_error / summary.finite)

@@ -105,6 +105,7 @@ class _ColumnText(_Part):
     of_text: _Flag = False
     expected_live_tau: Annotated[_Number, Field(ge=1.0)] | None = None
     expected_sizes: dict[Statistic, dict[_Digits, Annotated[_Number, Field(ge=0.0)]]] = {}
+    quantile_error: Annotated[_Number, Field(ge=0.0, le=1.0)] = 0.0
 
     @model_validator(mode="after")
     def _is_possible(self) -> _ColumnText:
@@ -166,6 +167,7 @@ class _ColumnText(_Part):
             by_hour={int(hour): counts for hour, counts in self.by_hour.items()},
             in_sample=self.in_sample,
             of_text=self.of_text,
+            quantile_error=self.quantile_error,
             **{key: math.nan if value is None else value for key, value in numbers.items()},
         )
 

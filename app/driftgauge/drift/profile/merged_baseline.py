@@ -130,6 +130,7 @@ def _merged(
     column = replace(
         varying,
         rows=rows,
+        quantile_error=max(own.quantile_error for own in baselines),
         counts=tuple(counts.astype(np.float64).tolist()),
         by_hour={hour: tuple(own.astype(np.float64).tolist()) for hour, own in by_hour.items()},
     )

@@ -63,6 +63,8 @@ class ColumnBaseline:
     """True for scores of the model's own training rows; they have no verdict."""
     of_text: bool = False
     """Whether the column is free text: its values are then numbers of characters."""
+    quantile_error: float = 0.0
+    """Share of the finite values that a quantile or an edge of a bin is at most away from its rank; 0 if exact."""
 
     def __repr__(self) -> str:
         return f"<ColumnBaseline {self.name}: {self.kind}, {len(self.counts)} bins of {self.rows:,} rows>"
@@ -123,6 +125,8 @@ def column_content(column: ColumnBaseline) -> dict[str, Any]:
     content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
     if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
         del content["of_text"]
+    if not column.quantile_error:  # as above
+        del content["quantile_error"]
     if column.expected_live_tau is None:  # as above
         del content["expected_live_tau"]
     sizes = content.pop("expected_sizes")

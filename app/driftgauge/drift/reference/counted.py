@@ -136,6 +136,14 @@ def inner_ranks(size: int, parts: int) -> IntArray:
     return np.union1d(_ranks_of(_inner_positions(size, parts), size), [0, size - 1] if size else [])
 
 
+def ranks_among_all(ranks: IntArray, begins: IntArray, ends: IntArray) -> IntArray:
+    """Return ranks among all values, given those among the values outside of some stretches."""
+    found = ranks.copy()
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        found[found >= begin] += end - begin
+    return found
+
+
 def heavy_values(candidates: FloatArray, counts: Sequence[int], size: int) -> FloatArray:
     """Return the values, ascending, that have a bin of their own: each holds a tenth of the finite values."""
     return np.array(

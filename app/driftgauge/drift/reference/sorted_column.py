@@ -16,6 +16,7 @@ from driftgauge.drift.reference.counted import (
     inner_ranks,
     interval_bins,
     numeric_column,
+    ranks_among_all,
     reference_ranks,
     value_bins,
 )
@@ -69,16 +70,8 @@ def _edges(finite: FloatArray, statistics: OrderStatistics) -> Edges:
     begins, ends = begins[taken], ends[taken]
     left = finite.size - int((ends - begins).sum())
     ranks = inner_ranks(left, max(1, BINS - heavy.size))
-    rest = OrderStatistics(ranks, finite[_ranks_among_all(ranks, begins, ends)], left)
+    rest = OrderStatistics(ranks, finite[ranks_among_all(ranks, begins, ends)], left)
     return Edges.of(float(finite[0]), float(finite[-1]), heavy, rest)
-
-
-def _ranks_among_all(ranks: IntArray, begins: IntArray, ends: IntArray) -> IntArray:
-    """Return ranks among all values, given those among the values outside of some stretches."""
-    found = ranks.copy()
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-        found[found >= begin] += end - begin
-    return found
 
 
 def _up_to(finite: FloatArray, edges: FloatArray) -> IntArray:

@@ -47,6 +47,8 @@ class EnginePlan:
     sampled_rows: int = SAMPLED_ROWS
     progress: Callable[[str], object] = lambda _: None
     """Called with what was done."""
+    exact: bool = True
+    """Whether quantiles are exact where the database has to sort for them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _counted(
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     stated: dict[str, Kind] = {**classes, **column_kinds(options.kinds), **dict.fromkeys(lengths, "numeric")}
     kinds = kinds_of(source.schema, names, stated)
-    columns, facts = _columns(source, kinds, rows, plan.progress)
+    columns, facts = _columns(source, kinds, rows, plan)
     own = tuple(columns[name] for name in names)
     baseline = Baseline(own, rows=rows, created=now_text(), zero_bin=options.zero_bin, about=options.about)
     baseline = measuring_length(baseline, lengths)
@@ -99,22 +101,22 @@ def _counted(
     baseline = with_correlations(baseline, codes_of(baseline.binner, _observed(cells, baseline)))
     baseline = telling_outliers(baseline, cells, options, drawn)
     built = BuiltBaseline(baseline, suggest(baseline, TableFacts(facts)), kept_rows(cells, options))
-    whole = drawn.num_rows == rows
-    return EngineBaseline(built, () if whole else (_of_sample(drawn.num_rows),))
+    remarks = () if drawn.num_rows == rows else (_of_sample(drawn.num_rows),)
+    return EngineBaseline(built, remarks)
 
 
 def _columns(
-    source: EngineTable, kinds: Mapping[str, Kind], rows: int, progress: Callable[[str], object]
+    source: EngineTable, kinds: Mapping[str, Kind], rows: int, plan: EnginePlan
 ) -> tuple[dict[str, ColumnBaseline], dict[str, ColumnFacts]]:
     numeric = [name for name, kind in kinds.items() if kind == "numeric"]
     columns: dict[str, ColumnBaseline] = {}
     facts: dict[str, ColumnFacts] = {}
     if source.is_embedded and columns_at_once(rows):
-        for name, columns[name], facts[name] in sorted_columns(source, numeric, rows, progress):  # noqa: B007
+        for name, columns[name], facts[name] in sorted_columns(source, numeric, rows, plan.progress):  # noqa: B007
             pass
     else:
         found = summaries(source, numeric)
-        columns = numeric_columns(source, found, progress)
+        columns = numeric_columns(source, found, plan.progress, exact=plan.exact)
         facts = {
             name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
             for name, own in found.items()
@@ -122,7 +124,7 @@ def _columns(
     for name, kind in kinds.items():
         if kind != "numeric":
             columns[name], facts[name] = categorical_column(source, name, rows)
-            progress(name)
+            plan.progress(name)
     return columns, facts
 
 
