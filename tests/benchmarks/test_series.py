@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from benchmarks.series import CATEGORIES, Size, counted, names, size, sizes_table
+
+DIGITS: Final = 50
+"""Bytes by which a status may differ: its rates and durations are those of the machine, with more or fewer digits."""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +36,14 @@ def test_a_summary_is_shorter_than_the_whole_and_compression_helps(default: Size
 
 def test_the_same_seed_gives_the_same_series_and_all_windows_give_more(default: Size) -> None:
     again, everything = size(10, 4, "main", seed=1), size(10, 4, "all", seed=1)
-    assert (again.series, again.of_number, again.of_category, again.status) == (
+    assert (again.series, again.of_number, again.of_category) == (
         default.series,
         default.of_number,
         default.of_category,
-        default.status,
     )
+    assert again.status == pytest.approx(default.status, abs=DIGITS)
     assert everything.of_number > 1.5 * default.of_number
-    assert everything.status == default.status
+    assert everything.status == pytest.approx(default.status, abs=DIGITS)
 
 
 def test_series_are_counted_by_their_owner() -> None:

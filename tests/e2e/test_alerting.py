@@ -315,8 +315,9 @@ def _stream(kafka: Broker) -> Stream:
     return stream
 
 
-ELSEWHERE: Final = r"model_alias_|7d|latency_rise"
-"""Queries on a followed alias and on a week of latencies: tests/e2e/test_mlflow.py and promtool's tests have them."""
+ELSEWHERE: Final = r"model_alias_|7d|latency_rise|server_telemetry_|model_long_window_"
+"""Queries on a followed alias, on weeks and on a collector: tests/e2e/test_mlflow.py, promtool's tests and
+tests/e2e/test_telemetry.py have them."""
 
 
 @pytest.mark.long

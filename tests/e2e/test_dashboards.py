@@ -47,6 +47,7 @@ DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
 ELSEWHERE: Final = {
+    "Items for the OTLP collector",  # of a server with a collector: tests/e2e/test_telemetry.py
     "Alias of the registered model",  # of a server that follows MLflow: tests/e2e/test_mlflow.py
     *("Latency beside its past", "Rise of latency over its past"),  # a day of samples: monitoring/prometheus/tests
     *("GPU use", "GPU memory"),  # of a machine with a GPU: tests/metrics/test_gpu.py
@@ -66,6 +67,8 @@ class Watched:
     logged: Server
     """Has the rows of a model that another server serves, by Kafka and by requests."""
     prometheus: Prometheus
+    began: float
+    """The time of all later rows of the drifted server: the hour of it is never over."""
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +102,12 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         prometheus = Prometheus(address)
         seen(lambda: prometheus.value('up{job="driftgauge"}'), lambda up: up == 4)
         drifted, quiet, other, logged = apps
-        watched = Watched(drifted, quiet, other, logged, prometheus)
+        watched = Watched(drifted, quiet, other, logged, prometheus, time.time())
         moved = rows(7, 2_000, shift=1.5)
         moved[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
-        predicted = watched.drifted.send(moved, time.time() - HOURS_AGO)
+        predicted = watched.drifted.send(moved, watched.began - HOURS_AGO)
         labelled = watched.drifted.label(predicted)
-        watched.drifted.send(moved[:1], time.time())  # by the clock of events the hour of the others is over now
+        watched.drifted.send(moved[:1], watched.began)  # by the clock of events the hour of the others is over now
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
         seen(lambda: prometheus.value('server_actions_total{result="dry_run"} == bool 0'))  # there before it grows
@@ -141,7 +144,7 @@ def _logged(stream: Stream, bundle: Path, port: int, log: Path) -> contextlib.Ab
 
 def empty(watched: Watched, uid: str) -> list[str]:
     """Return the panels of a dashboard with a query that finds nothing, while traffic goes on."""
-    watched.drifted.send(rows(10, 20, shift=1.5))
+    watched.drifted.send(rows(10, 20, shift=1.5), watched.began)
     watched.logged.ingest(rows(13, 20), LOGGED)
     return [
         title

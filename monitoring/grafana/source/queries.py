@@ -58,13 +58,12 @@ def rate(metric: str, where: str) -> str:
     return f"rate({metric}{{{where}}}[$__rate_interval])"
 
 
-def rate_by(label: str, metric: str, where: str) -> str:
-    """Return the rates that are above zero on the screen by a label; a line of zeros named none if all are zero."""
-    total = f"sum by ({label}) ({rate(metric, where)})"
-    happened = f"sum by ({label}) (increase({metric}{{{where}}}[$__range])) > 0"
-    return (
-        f'({total} and on ({label}) ({happened})) or on () label_replace(sum({total}) * 0, "{label}", "none", "", "")'
-    )
+def rate_by(labels: str, metric: str, where: str) -> str:
+    """Return the rates that are above zero on the screen by labels; a line of zeros named none if all are zero."""
+    total = f"sum by ({labels}) ({rate(metric, where)})"
+    happened = f"sum by ({labels}) (increase({metric}{{{where}}}[$__range])) > 0"
+    named = f'label_replace(sum({total}) * 0, "{labels.partition(",")[0]}", "none", "", "")'
+    return f"({total} and on ({labels}) ({happened})) or on () {named}"
 
 
 def largest(expr: str, count: int = 10) -> str:
