@@ -39,7 +39,7 @@ PACKAGES: Final[dict[str, str]] = {
     "registry": "common errors models releases",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
     "notifications": "common errors settings alerting",
-    "replicas": "errors",
+    "replicas": "common errors",
     "telemetry": "common errors metrics.series metrics.server_series metrics",
     "edges.formats": "actions common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables engines models edges.formats",

@@ -149,7 +149,6 @@ STATED: dict[str, set[str]] = {
     "DriftgaugeDown": {"0"},
     "ModelLatencyRegressed": {"95", "5", "7", "0.5", "50"},
     "ModelFeatureDrift": {"1", "1,000", "1.8"},
-    "ModelGradualDrift": {"7"},
     "ModelInsufficientData": {"10"},
     "ModelMissingValues": {"1"},
     "ModelObservationsDropped": {"5"},
