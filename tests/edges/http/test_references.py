@@ -60,7 +60,7 @@ def built(server: Served, example: Example, clock: Clock) -> None:
     predict(server, example, FEWEST_ROWS + 500)
     clock.now += 2.0 * DAY
     loop = loop_of(server)
-    while loop.step():
+    while loop.thread.submit(loop.step).result(30.0):  # in its thread, which may be in the middle of a step
         pass
     predict(server, example, 600)
 
