@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from driftgauge.common.redirects import open_directly
 from driftgauge.errors import DriftgaugeError
 
 DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
@@ -38,7 +39,7 @@ def asked(
         headers={"Content-Type": "application/json", **_authorization(token_file, failure)},
     )
     try:
-        with urllib.request.urlopen(request, timeout=wait_seconds) as answer:  # noqa: S310  see above
+        with open_directly(request, wait_seconds) as answer:
             found: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         raise failure(_refusal(error)) from error
@@ -52,7 +53,9 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     try:
         message: str = json.load(error)["error"]["message"]
     except (OSError, ValueError, KeyError, TypeError):
-        return f"the server answered {error.code} {error.reason}"
+        to = error.headers.get("Location", "").partition("?")[0].rpartition("@")[2]
+        leads = f" and leads to {to}: give the address that answers itself (--url)" if to else ""
+        return f"the server answered {error.code} {error.reason}{leads}"
     return message
 
 

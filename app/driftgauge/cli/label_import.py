@@ -12,9 +12,10 @@ from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.redirects import open_directly
 from driftgauge.errors import SettingsError, TableError
 from driftgauge.tables.cells import number_of
 from driftgauge.tables.stream import TableSource, require_columns
@@ -162,7 +163,7 @@ class Server:
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         request = Request(self._address, body, headers, method="POST")  # noqa: S310  # http or https, as checked
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with open_directly(request, TIMEOUT_SECONDS) as answer:
             return _json(answer.read())
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from driftgauge.common.quoting import shortened
+from driftgauge.common.redirects import open_directly
 from driftgauge.errors import PrometheusError
 
 SECONDS: Final = 60.0
@@ -93,7 +94,7 @@ class Prometheus:
         request = urllib.request.Request(address, headers=dict(self.headers))  # noqa: S310  its scheme is checked above
         until = time.monotonic() + self.seconds
         try:
-            with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.seconds) as answer:
+            with open_directly(request, self.seconds) as answer:
                 found = json.loads(self._read(answer, MOST_BYTES, until))
         except urllib.error.HTTPError as error:
             with error:
@@ -135,13 +136,6 @@ class Prometheus:
         except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException, PrometheusError):
             why = _plain(error.reason) + (f": {_WHICH_ADDRESS}" if error.code == NOT_FOUND else "")
         return f"{self.url} answered {error.code}: {why}"
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: the token would be sent to whatever address an answer names."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Return None, so that the answer is an error."""
 
 
 def _sample(series: Any) -> Sample:
