@@ -182,7 +182,7 @@ def labelled(own: Served, example: Example, clock: Clock, wrong_every: int) -> N
     ]
     labels.add([GivenLabel(key_of(id_), label) for id_, label in given], clock.now)
     clock.now += 3 * 3_600.0
-    while model.truth.step():
+    while model.truth.thread.submit(model.truth.step).result(30.0):
         pass
 
 

@@ -65,7 +65,7 @@ def evaluated(server: Served, clock: Clock, predictions: Sequence[Any], labels: 
     given = [{"prediction_id": f"p{number}", "label": label} for number, label in enumerate(labels)]
     assert post(server, given, "/ingest/m")["labels"]["matched"] == len(given)
     clock.now += 3 * 3_600.0
-    while truth.step():
+    while truth.thread.submit(truth.step).result(30.0):
         pass
     answer = server.client.get("/performance", params={"model": "m"})
     assert answer.status_code == 200, answer.text

@@ -202,7 +202,7 @@ def test_the_status_the_history_and_the_page_say_labels_and_outcomes(
         assert model.labels is not None
         assert model.truth is not None
         model.labels.settle()
-        while model.truth.step():
+        while model.truth.thread.submit(model.truth.step).result(30.0):
             pass
         status = running.status()
         history = running.client.get("/performance", params={"segment": feature}).json()

@@ -93,7 +93,7 @@ def evaluated(server: Served, example: Example, clock: Clock) -> None:
     ]
     labels.add(given, clock.now)
     clock.now += 3 * 3_600.0
-    while model.truth.step():
+    while model.truth.thread.submit(model.truth.step).result(30.0):
         pass
 
 
