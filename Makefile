@@ -27,7 +27,11 @@ test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run
 
 test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	.venv-evidently/bin/python -m pytest --noconftest $(BESIDE_EVIDENTLY)
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(ARGS) || $(ALONE)
+
+# Thousands of tests start servers at the same time, and one may get too little of the machine. At most ten that failed run
+# again, one at a time: a test that fails alone fails the run. Both runs are printed.
+ALONE := { [ $$? = 1 ] && $(BIN)/python -m tests.failed_alone $(ARGS); }
 
 # Evidently needs another pandas than the other tests, which leave these out.
 BESIDE_EVIDENTLY := $(shell find tests -name 'test_*evidently*.py')
