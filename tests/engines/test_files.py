@@ -10,6 +10,7 @@ import pytest
 from driftgauge.engines.options import EngineOptions
 from driftgauge.engines.source import opened
 from driftgauge.errors import TableError
+from driftgauge.tables.table import read_table
 
 DUCKDB = EngineOptions(engine="duckdb")
 
@@ -78,3 +79,55 @@ def test_folders_below_the_named_one_give_columns_with_their_zeros(tmp_path: Pat
     assert sorted(found.column_names) == ["hour", "shop", "x"]
     assert (found["hour"].to_pylist(), found["shop"].to_pylist()) == (["07", "10"], [5, 6])
     assert read(root / "hour=07" / "shop=5" / "a.parquet").column_names == ["x"]
+
+
+def write_csv(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": "x,c\n1,u\n2,v\n", "b": "c,x\nw,3\n,4.5\n"},
+        {"a": "x,c\n1,\n", "b": "c,x\nw,3\n"},
+        {"a": "x\n1\n", "b": "later,x\n7,2\n"},
+        {"a": "x,c\nu,v\n", "b": "c,x\nw,z\n"},  # whose first rows look like all others
+        {"a": "x,y\n1,2\n", "b": "y,x\n"},
+    ],
+)
+def test_csv_files_give_their_columns_by_name_as_in_memory(tmp_path: Path, files: dict[str, str]) -> None:
+    found, expected = read(write_csv(tmp_path, **files)), read_table(tmp_path)
+    assert found.to_pydict() == expected.to_pydict()
+    assert [pa.types.is_string(own.type) for own in found.schema] == [
+        pa.types.is_string(own.type) for own in expected.schema
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a": "x,y\n1,2\n", "b": "x\n1\n"}, r"b\.csv has no y, and .*a\.csv has"),
+        ({"a": "x,y\n1,2\n", "b": "X,y\n1,2\n"}, r"b\.csv has no x, and .*a\.csv has"),
+        ({"a": "x,X\n1,2\n"}, "x, X differ in case alone"),
+        ({"a": "x,\n1,2\n"}, "a column has no name"),
+        ({"a": "x\n1\n", "b": ""}, r"b\.csv is empty"),
+    ],
+)
+def test_csv_files_that_are_no_one_table_are_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        read(write_csv(tmp_path, **files))
+
+
+def test_a_pattern_without_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"absent-\*\.csv: there is no such file"):
+        read(f"{tmp_path}/absent-*.csv")
+
+
+def test_folders_of_csv_files_give_columns_below_the_named_one(tmp_path: Path) -> None:
+    folder = tmp_path / "year=2026" / "day=7"
+    folder.mkdir(parents=True)
+    write_csv(folder, a="x\n1\n")
+    assert read(tmp_path / "year=2026").to_pydict() == read_table(tmp_path / "year=2026").to_pydict()
+    assert read(tmp_path / "year=2026")["day"].to_pylist() == [7]

@@ -1,9 +1,9 @@
-"""Files of a table that DuckDB reads: those of a folder, and Parquet files whose columns differ."""
+"""Files of a table that DuckDB reads: those of a folder, and files whose columns differ."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -19,6 +19,8 @@ _PADDED: Final = re.compile(r"0[0-9]+")
 _ANY: Final = '"NULL"'
 """The type of a column without values."""
 _SCHEMA: Final = "SELECT file_name, name, coalesce(num_children, 0), duckdb_type FROM parquet_schema(?)"
+_FILES: Final = "SELECT file FROM glob(?)"
+_HEADER: Final = "SELECT * FROM read_csv(?, header = false, all_varchar = true, hive_partitioning = false) LIMIT 1"
 Types = Mapping[str, str]
 """The types of a file's columns by their names, in order."""
 
@@ -41,17 +43,58 @@ def parquet_table(connection: Any, paths: str | Sequence[str], root: Path | None
     is_padded = any(_PADDED.fullmatch(value) for values in folders.values() for value in values)
     if is_padded:  # DuckDB would make 7 of 07
         how["hive_types_autocast"] = False
-    others: set[str] = set()
+    later: set[str] = set()
     if _differ(types):  # without union_by_name, a column has its type in the first file, and numbers are rounded to it
         how["union_by_name"] = True
-        others = {name for own in types.values() for name in own} - {*next(iter(types.values()))}
-    if root is not None:
-        others |= {*_columns_of_folders([f"{root}/"])} - {*folders}
+        later = _later(types)
     table = connection.read_parquet(paths, **how)
     if is_padded:
         numbers = [name for name, values in folders.items() if all(map(_WHOLE.fullmatch, values))]
         table = table.mutate(**{name: table[name].cast("int64") for name in numbers})
-    return table.drop(*(name for name in table.columns if name in others))
+    return _without(table, later | _above(root, folders))
+
+
+def csv_table(connection: Any, paths: str | Sequence[str], root: Path | None = None) -> Any:
+    """Return the table of CSV files, whose columns may have another order in each; TableError if it cannot be read.
+
+    The first row of a file has the names, and a column has one type. `root` is as in `parquet_table`.
+    """
+    given = paths if isinstance(paths, str) else list(paths)
+    files = [str(file) for (file,) in connection.con.execute(_FILES, [given]).fetchall()]
+    if not files:
+        raise TableError(f"cannot read {paths}: there is no such file")
+    names = {file: _header(connection, file) for file in files}
+    _require_complete(names, names[files[0]], files[0])
+    folders = _columns_of_folders([_below(file, root) for file in files])
+    how = {"header": True, "sample_size": -1, "hive_partitioning": root is None or bool(folders)}
+    # Without union_by_name, DuckDB takes the types of columns by their place.
+    table = connection.read_csv(paths, union_by_name=len(files) > 1, **how)
+    return _without(table, _later(names) | _above(root, folders))
+
+
+def _header(connection: Any, file: str) -> list[str]:
+    """Return the names in the first row of a CSV file; TableError for names that DuckDB does not tell apart."""
+    row = connection.con.execute(_HEADER, [file]).fetchone()
+    if row is None:
+        raise TableError(f"{file} is empty: its first row has to name the columns")
+    names = [name or "" for name in row]
+    _require_distinct(file, names, len(names))
+    return names
+
+
+def _later(columns: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the columns that the first file lacks and others have."""
+    first, *others = columns.values()
+    return {name for own in others for name in own} - {*first}
+
+
+def _above(root: Path | None, folders: Collection[str]) -> set[str]:
+    """Return the columns that only folders above the named one would give."""
+    return set() if root is None else {*_columns_of_folders([f"{root}/"])} - {*folders}
+
+
+def _without(table: Any, names: Collection[str]) -> Any:
+    return table.drop(*(name for name in table.columns if name in names))
 
 
 def _below(file: str, root: Path | None) -> str:
@@ -74,12 +117,18 @@ def _types(connection: Any, paths: str | Sequence[str]) -> dict[str, Types]:
     found: dict[str, Types] = {}
     for file, _, columns, _ in rows:
         found[file] = own = dict(_columns(rows, int(columns)))
-        lower = [name.lower() for name in own]
-        twice = [name for name in own if lower.count(name.lower()) > 1]
-        if "" in own or len(own) < int(columns) or twice:
-            what = f"{listed(twice)} differ in case alone" if twice else "a column has no name, or that of another"
-            raise TableError(f"{file}: {what}, and duckdb would rename them: rename them in the file")
+        _require_distinct(file, list(own), int(columns))
     return found
+
+
+def _require_distinct(file: str, names: Sequence[str], columns: int) -> None:
+    """Raise TableError for names of a file that DuckDB does not tell apart."""
+    own = dict.fromkeys(names)
+    lower = [name.lower() for name in own]
+    twice = [name for name in own if lower.count(name.lower()) > 1]
+    if "" in own or len(own) < columns or twice:
+        what = f"{listed(twice)} differ in case alone" if twice else "a column has no name, or that of another"
+        raise TableError(f"{file}: {what}, and duckdb would rename them: rename them in the file")
 
 
 def _columns(rows: Iterator[tuple[str, str, int, str]], count: int) -> Iterator[tuple[str, str]]:
@@ -113,9 +162,9 @@ def _differ(types: Mapping[str, Types]) -> bool:
     return is_other
 
 
-def _require_complete(types: Mapping[str, Types], first: Types, whole: str) -> None:
+def _require_complete(columns: Mapping[str, Collection[str]], first: Collection[str], whole: str) -> None:
     """Raise TableError if a file lacks a column of the first one: its cells would be missing values."""
-    for file, own in types.items():
+    for file, own in columns.items():
         absent = [name for name in first if name not in own]
         if absent:
             raise TableError(f"{file} has no {listed(absent)}, and {whole} has: add what is missing")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from driftgauge.engines.engine import EngineTable
-from driftgauge.engines.files import files_of, parquet_table
+from driftgauge.engines.files import csv_table, files_of, parquet_table
 from driftgauge.engines.options import EngineOptions
 from driftgauge.errors import TableError
 
@@ -216,7 +216,7 @@ def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
     if first.endswith(_PARQUET):
         return _try(label, lambda: parquet_table(connection, paths, root))
     if first.endswith(_CSV):
-        return _try(label, lambda: connection.read_csv(paths, sample_size=-1))
+        return _try(label, lambda: csv_table(connection, paths, root))
     raise TableError(f"cannot read {label}: duckdb reads Parquet and CSV files here; leave out --engine duckdb")
 
 
