@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from driftgauge.checks.profile_files import read_profile
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import create_baseline
 
 from tests.cli.runs import runs
+from tests.cli.test_profile import without_clock
 from tests.postgres import Postgres
 
 
@@ -67,4 +70,32 @@ def test_files_and_tables_of_databases_are_not_mixed(
     out.write_text(dumps(create_baseline({"a": [1.0, 2.0]})))
     check = runs(monkeypatch, capfd, "check", "duckdb:///x.db?table=t", "rows.csv", "--baseline", str(out))
     code, _, errors = check()
-    assert (code, "rows.csv is not: check it apart" in errors) == (2, True)
+    assert (code, "rows.csv is not: run the command for each" in errors) == (2, True)
+
+
+def test_profiles_of_a_database_by_period_give_its_report(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url, out, folder = postgres.new_database(), tmp_path / "own.json", tmp_path / "days"
+    table = f"{url.replace('tests@', 'tests:secret@')}?table=flights"
+    with psycopg.connect(url) as own:
+        own.execute(
+            "CREATE TABLE flights AS SELECT (i * 37 % 1000)::float8 AS delay, "
+            "timestamp '2026-01-30' + i * interval '1 minute' AS at FROM generate_series(0, 2879) AS i"
+        )
+    runs(monkeypatch, capfd, "baseline", "build", table, "--ignore", "at", "--out", str(out))()
+    of = ("--baseline", str(out))
+    by_day = ("--time", "at", "--every", "1d")
+    build = runs(monkeypatch, capfd, "profile", "build", table, *of, *by_day)
+    code, _, errors = build("--out", str(folder))
+    assert (code, "secret" in errors) == (0, False)
+    assert errors.splitlines() == [f"wrote {folder}/2026-01-{day}.profile: 1,440 rows" for day in (30, 31)]
+    partition = f"{url}?table=flights#2026-01-30"
+    assert read_profile(folder / "2026-01-30.profile").partitions == (partition,)
+    found, expected = (
+        json.loads(runs(monkeypatch, capfd, "check", source, *of, "--json", *more)()[1])
+        for source, more in ((str(folder), by_day[2:]), (table, by_day))
+    )
+    assert without_clock(found) == without_clock(expected)
+    assert runs(monkeypatch, capfd, "profile", "build", table, *of)("--out", str(tmp_path / "tables"))[0] == 0
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["flights.profile"]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.checks.rows import known_categories, knows
+from driftgauge.checks.window_reader import partition_of
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, UNSEEN, Bins, FloatArray, IntArray, just_below
 from driftgauge.drift.profile.build import of_columns
 from driftgauge.drift.profile.exact_sums import BITS, ExactSums, Sums
@@ -148,6 +149,10 @@ class EngineProfiler:
 
     def profiles(self, seconds: float | None = None) -> Iterator[Profile]:
         """Yield the profile of all rows, or with `seconds` that of each period in order of time."""
+        return (profile for _, profile in self.by_period(seconds))
+
+    def by_period(self, seconds: float | None = None) -> Iterator[tuple[int, Profile]]:
+        """Yield profiles as `profiles` does, each with the number of its period since 1970."""
         if self._time is not None:
             require_times(self._source, self._time)
         groups = self._keys(seconds)
@@ -162,8 +167,9 @@ class EngineProfiler:
                 self._progress(column.name)
         for period in sorted({period for period, _ in found}):
             own = {hour: key for key in sorted(found) if key[0] == period for hour in (key[1],)}
-            partition = self._source.label if seconds is None else f"{self._source.label}/{period}"
-            yield self._profile(partition, {h: counts[key] for h, key in own.items()}, [found[k] for k in own.values()])
+            of_hours = {hour: counts[key] for hour, key in own.items()}
+            partition = self._source.label if seconds is None else partition_of(self._source.label, period, seconds)
+            yield period, self._profile(partition, of_hours, [found[key] for key in own.values()])
 
     def _keys(self, seconds: float | None) -> dict[str, Any]:
         """Return the expressions of period and hour of a row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,15 +11,18 @@ from typing import Annotated, Any, Final
 import numpy as np
 
 from driftgauge.checks.check import Check
+from driftgauge.checks.engine_profile import EngineProfiler
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.scoring import Scorer
-from driftgauge.checks.window_reader import period_name, unique
+from driftgauge.checks.window_reader import partition_of, period_name, unique
 from driftgauge.common.option import Option
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.profile.build import ProfileBuilder
 from driftgauge.drift.profile.profile import Profile, merge_profiles
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.engines.options import IN_MEMORY
+from driftgauge.engines.source import is_expression, opened, uses_engine
 from driftgauge.errors import ProfileError
 from driftgauge.models.bundle import Bundle
 from driftgauge.tables.stream import TableSource
@@ -115,7 +118,7 @@ class Profiling:
         found = self._builders.get((index, key))
         if found is None:
             if len(self._builders) == MOST_PERIODS:
-                raise ProfileError(f"the tables have more than {MOST_PERIODS:,} periods: give a longer one (--every)")
+                raise _too_many()
             found = ProfileBuilder(self._baseline, partition, self._check.baseline.names)
             self._builders[index, key] = found
         return found
@@ -125,18 +128,25 @@ class Profiling:
         periods = np.floor(at / seconds).astype(np.int64)
         for key in np.unique(periods).tolist():
             own = periods == key
-            builder = self._builder(index, key, f"{self._partitions[index]}#{period_name(key, seconds)}")
+            builder = self._builder(index, key, partition_of(self._partitions[index], key, seconds))
             builder.add(values[own], at[own])
 
     def _of_periods(self, seconds: int) -> list[NamedProfile]:
-        keys = sorted({key for _, key in self._builders})
-        return [
-            NamedProfile(
-                period_name(key, seconds),
-                merge_profiles(own.profile() for (_, of), own in self._builders.items() if of == key),
-            )
-            for key in keys
-        ]
+        return of_periods(((key, own.profile()) for (_, key), own in self._builders.items()), seconds)
+
+
+def of_periods(found: Iterable[tuple[int, Profile]], seconds: float) -> list[NamedProfile]:
+    """Return one profile for each period in order of time, from those of several tables with their periods."""
+    by_key: dict[int, list[Profile]] = {}
+    for key, own in found:
+        by_key.setdefault(key, []).append(own)
+        if len(by_key) > MOST_PERIODS:
+            raise _too_many()
+    return [NamedProfile(period_name(key, seconds), merge_profiles(by_key[key])) for key in sorted(by_key)]
+
+
+def _too_many() -> ProfileError:
+    return ProfileError(f"the tables have more than {MOST_PERIODS:,} periods: give a longer one (--every)")
 
 
 def _partition_of(stream: TableSource) -> str:
@@ -154,9 +164,10 @@ def profile(
     """Count a table's rows in the bins of a baseline, as `driftgauge profile build` does.
 
     `baseline` and `table` are what `check` takes; of the options, `time` and `ignore` matter. `partition` names the
-    rows, so that none are counted twice; by default the path of a file, or a name drawn by chance. Profiles of parts of
-    a table add up to that of the table (`merge_profiles`), and `check` takes profiles in place of tables. Raises
-    CheckError, BundleError, TableError or ProfileError, all of them DriftgaugeError.
+    rows, so that none are counted twice; by default the path of a file, the URL of a table in a database, or a name
+    drawn by chance. Profiles of parts of a table add up to that of the table (`merge_profiles`), and `check` takes
+    profiles in place of tables. Raises CheckError, BundleError, TableError or ProfileError, all of them
+    DriftgaugeError.
 
     >>> import numpy as np
     >>> from driftgauge import check, create_baseline, merge_profiles, profile
@@ -171,6 +182,16 @@ def profile(
     reference = reference_of(baseline)
     if options is not None and options.every is not None:
         raise ProfileError("a profile is of one period: leave out every, and profile the rows of each period")
+    if uses_engine(table, IN_MEMORY):
+        return _in_engine(reference.baseline, table, options or CheckOptions(), partition)
     names = [] if partition is None else [partition]
     (only,) = Profiling(reference.baseline, [table], options, reference.scorer, names).profiles()
     return only.profile
+
+
+def _in_engine(baseline: Baseline, table: Any, options: CheckOptions, partition: str | None) -> Profile:
+    """Return the profile of a table that its database counts."""
+    with opened(table) as source:
+        (found,) = EngineProfiler(source, baseline, options.left_out, options.time).profiles()
+        label = uuid.uuid4().hex if is_expression(table) else source.label
+    return found.named(partition or label)

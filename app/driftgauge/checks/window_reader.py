@@ -127,6 +127,15 @@ def period_name(key: int, seconds: float) -> str:
     return name.partition("T")[0] if seconds % _DAY_SECONDS == 0 else name
 
 
+def partition_of(table: str, key: int, seconds: float) -> str:
+    """Return the name of a table's partition of one period.
+
+    >>> partition_of("orders.parquet", 20_484, 86_400)
+    'orders.parquet#2026-01-31'
+    """
+    return f"{table}#{period_name(key, seconds)}"
+
+
 def unordered(table: str, time: str, at: float, began: float) -> TableError:
     """Return the error of a row whose period is over; times are in seconds since 1970."""
     return TableError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from driftgauge.cli.check_report import named_partitions
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.engine_checks import counted_profiles, is_counted
 from driftgauge.cli.help import CommandLine
 from driftgauge.cli.profile_sources import read_profiles, required_profiles
 from driftgauge.cli.reading import reading
@@ -31,6 +32,7 @@ from driftgauge.drift.profile.profile_bytes import profile_content
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.edges.files.fetching import fetched
 from driftgauge.edges.files.folders import Folder, folder_of, write_file
+from driftgauge.engines.options import EngineOptions
 from driftgauge.engines.source import without_password
 from driftgauge.errors import ProfileError
 
@@ -47,9 +49,13 @@ Profiles = Annotated[
 def profile_build(
     tables: Annotated[
         list[str],
-        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, folders, or s3://….", metavar="TABLE"),
+        typer.Argument(
+            help="Tables of any size: csv, parquet, JSON lines, folders, s3://…, or URLs of tables in databases.",
+            metavar="TABLE",
+        ),
     ],
     options: ProfileOptions,
+    engine: EngineOptions,
     *,
     baseline: Annotated[
         str, typer.Option(help="A baseline.json, or the folder of a bundle, here or s3://….", metavar="PATH")
@@ -77,22 +83,26 @@ def profile_build(
     """Count the rows of tables in the bins of a baseline.
 
     A profile has a few kB. `driftgauge check` compares profiles as it compares tables, and `driftgauge profile merge`
-    adds them up. docs/profiles.md has examples.
+    adds them up. docs/profiles.md has examples. A database counts its own table where it is, such as
+    postgresql://HOST/DATABASE?table=NAME: docs/engines.md.
     """
     errors = console(stderr=True)
     if name is not None and (len(tables) > 1 or options.every is not None):
         raise ProfileError("--name names one partition: leave it out with several tables or --every")
-    with fetched([baseline]) as (path,), fetched(tables) as paths:
+    is_engine = is_counted(tables, engine)
+    with fetched([baseline]) as (path,), fetched([] if is_engine else tables) as paths:
         reference = reference_of(path, loading(comma_list(trusted_types or "")), with_model=not no_predict)
         options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
+        if is_engine:
+            own = counted_profiles(tables, engine, reference.baseline, options.of_check, name, errors)
+            _report(_write(own, out), errors)
+            return
         names = [without_password(own) for own in tables] if name is None else [name]
         profiling = Profiling(reference.baseline, paths, options.of_check, reference.scorer, names)
-        for line in profiling.remarks:
-            errors.print(line, soft_wrap=True)
+        _report(profiling.remarks, errors)
         with reading(errors, profiling.bytes) as progress:
             found = profiling.profiles(progress)
-    for line in _write(found, out):
-        errors.print(line, soft_wrap=True)
+    _report(_write(found, out), errors)
 
 
 @profile_app.command("merge")
@@ -110,8 +120,7 @@ def profile_merge(
 ) -> None:
     """Add profiles up: the result is the profile of all of their rows, in any order and grouping."""
     found = merge_profiles(read_profiles(required_profiles(profiles)))
-    for line in _write([NamedProfile("", found if name is None else found.named(name))], _file(out)):
-        console(stderr=True).print(line, soft_wrap=True)
+    _report(_write([NamedProfile("", found if name is None else found.named(name))], _file(out)), console(stderr=True))
 
 
 @profile_app.command("show")
@@ -125,6 +134,11 @@ def profile_show(
         sys.stdout.write(json.dumps(profile_content(found)) + "\n")
     else:
         _show(found, console())
+
+
+def _report(lines: Iterable[str], errors: Console) -> None:
+    for line in lines:
+        errors.print(line, soft_wrap=True)
 
 
 def _file(out: str) -> str:

@@ -148,6 +148,17 @@ class _Address:
         return f"{self.scheme}://{self.host}{self.path}{query}"
 
 
+def table_name(source: str) -> str:
+    """Return the name of a table: that of a URL, or of its file without the ending.
+
+    >>> table_name("postgresql://db:5432/shop?table=public.orders"), table_name("/data/h=07/rows.parquet")
+    ('public.orders', 'rows')
+    """
+    address = _Address.of(source)
+    path = source if address is None else address.own.get("path") or address.path
+    return (address.own.get("table") if address is not None else None) or Path(path).name.partition(".")[0] or "table"
+
+
 def _scheme(source: str) -> str:
     address = _Address.of(source)
     return "" if address is None else address.scheme
