@@ -17,6 +17,7 @@ from driftgauge.drift.profile.build import ProfileBuilder
 from driftgauge.drift.profile.profile import Profile
 from driftgauge.drift.quality.constraints import ColumnConstraints, Constraints
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.engines.engine import EngineTable
 from driftgauge.errors import CheckError, TableError
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.tables.memory import open_table
@@ -135,3 +136,20 @@ def test_an_expression_of_ibis_is_a_table_of_the_public_functions(hold: Hold) ->
     assert baseline.hash == create_baseline(table).hash
     report = check(baseline, hold(table).table, now=NOW)
     assert (report.has_drift, report.windows[0].rows) == (False, 1_000)
+
+
+@pytest.mark.parametrize("new", ["INSERT INTO t VALUES (1, 'a')", "DELETE FROM t WHERE x = 1"])
+def test_a_table_that_changes_while_it_is_counted_is_refused(new: str) -> None:
+    import ibis
+
+    connection = ibis.duckdb.connect()
+    connection.raw_sql("CREATE TABLE t AS SELECT range % 3 AS x, 'a' AS c FROM range(30)")
+    baseline = create_baseline(connection.table("t").to_pyarrow())
+
+    def change(done: str) -> None:
+        if done == "numbers":
+            connection.raw_sql(new)
+
+    profiler = EngineProfiler(EngineTable(connection.table("t"), "t"), baseline, progress=change)
+    with pytest.raises(TableError, match="t changed while its rows were counted: check a copy of the table"):
+        list(profiler.profiles())

@@ -12,6 +12,7 @@ from driftgauge.common.addresses import without_password
         ("sftp://me:secret@host:22/rows.parquet", "sftp://me@host:22/rows.parquet"),
         ("s3://:se@cret@bucket/key", "s3://@bucket/key"),
         ("S3://key:secret@bucket", "S3://key@bucket"),
+        ("s3://key:sec/r@et@bucket/rows.parquet", "s3://key@bucket/rows.parquet"),
         ("s3://bucket/a:b@c/rows.parquet", "s3://bucket/a:b@c/rows.parquet"),
         ("http://host:80/a@b", "http://host:80/a@b"),
         ("rows:a@b.parquet", "rows:a@b.parquet"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -79,6 +80,13 @@ def test_a_database_of_duckdb_is_opened_without_writing_to_it(tmp_path: Path) ->
     [
         ("postgresql://me:secret@db:5432/d?table=s.t&password=x", "postgresql://me@db:5432/d?table=s.t"),
         ("s3://key:secret@bucket/x.parquet", "s3://key@bucket/x.parquet"),
+        ("s3://key:sec/ret@bucket/x.parquet", "s3://key@bucket/x.parquet"),
+        ("s3://bucket/x@2.parquet", "s3://bucket/x@2.parquet"),
+        ("postgresql://db:5432/d?table=a@b", "postgresql://db:5432/d?table=a@b"),
+        ("postgresql://me:secret/1@db:5432/d?table=t", "postgresql://me@db:5432/d"),
+        ("postgresql://me:12/secret@db:5432/d?table=t", "postgresql://me@db:5432/d"),
+        (" postgresql://me:secret@db/d?table=t", "postgresql://me@db/d?table=t"),
+        ("spark://local[2]?path=s3://key:secret@bucket/x", "spark://local[2]?path=s3://key@bucket/x"),
         ("spark://local[2]?path=/data/x.parquet", "spark://local[2]?path=/data/x.parquet"),
         ("table.parquet", "table.parquet"),
     ],
@@ -92,6 +100,9 @@ def test_an_address_is_shown_without_its_secrets(address: str, expected: str) ->
     [
         ("duckdb:///absent.db?table=t", "there is no such file"),
         ("postgresql://me:secret@127.0.0.1:1/d?table=t", "cannot open postgresql://me@127.0.0.1:1/d"),
+        ("postgresql://me:secret/1@127.0.0.1:1/d?table=t", "write / ? # of the password as %2F %3F %23"),
+        ("postgresql://me:secret?1@127.0.0.1:1/d?table=t", "write / ? # of the password as %2F %3F %23"),
+        ("postgresql://me:secret#1@127.0.0.1:1/d?table=t", "write / ? # of the password as %2F %3F %23"),
         ("absent.parquet", "there is no such file"),
         ("nowhere://bucket/x.parquet", "the library for nowhere:// is missing"),
     ],
@@ -109,6 +120,18 @@ def test_the_url_of_a_database_names_a_table(postgres: Postgres) -> None:
         pass
     with pytest.raises(TableError, match=r"cannot open .*absent"), opened(f"{url}?table=absent"):
         pass
+
+
+def test_all_queries_of_postgresql_see_the_rows_of_one_moment(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("CREATE TABLE t AS SELECT i AS x FROM generate_series(1, 10) i")
+        with opened(f"{url}?table=t") as table:
+            assert table.count() == 10
+            other.execute("INSERT INTO t VALUES (11)")
+            assert table.count() == 10
+        with opened(f"{url}?table=t") as table:
+            assert table.count() == 11
 
 
 def test_other_formats_are_left_to_memory(tmp_path: Path) -> None:

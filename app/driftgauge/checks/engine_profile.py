@@ -164,6 +164,8 @@ class EngineProfiler:
         for index, column in enumerate(self._baseline.columns):
             if column.kind != "numeric":
                 self._count_categories(index, column, groups, counts)
+                if any(int(own[index].sum()) != int(found[group]["rows"]) for group, own in counts.items()):
+                    raise self._changed()
                 self._progress(column.name)
         for period in sorted({period for period, _ in found}):
             own = {hour: key for key in sorted(found) if key[0] == period for hour in (key[1],)}
@@ -210,7 +212,7 @@ class EngineProfiler:
     def _count_categories(
         self, index: int, column: ColumnBaseline, keys: Mapping[str, Any], counts: Mapping[Group, IntArray]
     ) -> None:
-        """Add the rows of a column of categories to the counts of their groups."""
+        """Add the rows of a column of categories to the counts of their groups; TableError if they are other rows."""
         cells = self._source.table.select(v=as_category(self._source.table, column.name), **keys)
         groups = cells.group_by("v", "period", "hour").aggregate(n=lambda t: t.count())
         for batch in self._source.batches(groups):
@@ -218,7 +220,12 @@ class EngineProfiler:
             codes = _codes(column, part["v"])
             own = zip(codes.tolist(), *(part[key].to_pylist() for key in ("period", "hour", "n")), strict=True)
             for code, period, hour, rows in own:
+                if (int(period), int(hour)) not in counts:
+                    raise self._changed()
                 counts[int(period), int(hour)][index, code] += int(rows)
+
+    def _changed(self) -> TableError:
+        return TableError(f"{self._source.label} changed while its rows were counted: check a copy of the table")
 
     def _profile(self, name: str, by_hour: Mapping[int, IntArray], found: Sequence[Mapping[str, Any]]) -> Profile:
         hours = np.zeros(HOURS, dtype=np.int64)

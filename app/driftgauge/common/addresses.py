@@ -6,7 +6,8 @@ import ipaddress
 import re
 from typing import Final
 
-_PASSWORD: Final = re.compile(r"^([a-z][a-z0-9+.-]*://[^/@:]*):[^/]*@", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"^([a-z][a-z0-9+.-]*://[^/@:]*):([^/]*|(?!\d*/).*)@", re.IGNORECASE | re.DOTALL)
+"""It goes on to the last @, because secret keys may hold a slash; `host:80/` has a port."""
 
 
 def is_loopback(name: str) -> bool:

@@ -20,10 +20,17 @@ def _kind(name: str, of: Any) -> Kind:
         return "categorical"
     if of.is_numeric() or of.is_boolean() or is_empty(of):
         return "numeric"
-    remedy = f"leave it out (--ignore {name}), or compare it as text (--kinds {name}=categorical)"
-    if of.is_temporal():
+    remedy = f"leave it out (--ignore {name})"
+    if not (of.is_nested() or of.is_json()):
+        remedy += f", or compare it as text (--kinds {name}=categorical)"
+    if of.is_timestamp() or of.is_date():
         remedy = f"use it as the column of times (--time {name}) or {remedy}"
-    raise TableError(f"{name}: it holds cells of type {of}, which are neither numbers nor text: {remedy}")
+    raise TableError(f"{name}: it holds cells of type {_named(of)}, which are neither numbers nor text: {remedy}")
+
+
+def _named(of: Any) -> str:
+    """Return what messages call a type; some that Ibis does not know are a page of text."""
+    return "that Ibis does not know" if of.is_unknown() else str(of)
 
 
 def is_empty(of: Any) -> bool:
@@ -54,8 +61,12 @@ def as_number(table: Any, name: str) -> Any:
         column = ibis.cases((column.isnull(), ibis.null("float64")), (column, 1.0), else_=0.0)
     elif is_empty(of):
         column = ibis.cases((column.isnull(), ibis.null("float64")), else_=0.0)
-    elif not of.is_numeric():
-        raise TableError(f"{name}: it holds cells of type {of}, which are not numbers: leave it out (--ignore {name})")
+    elif of.is_decimal() and column.get_backend().name == "postgres":
+        column = column.cast("decimal")  # money, which Ibis takes for one, is cast to no other number
+    elif not (of.is_numeric() or of.is_unknown()):  # that of a domain is unknown
+        raise TableError(
+            f"{name}: it holds cells of type {_named(of)}, which are not numbers: leave it out (--ignore {name})"
+        )
     return column.cast("float64")
 
 
@@ -84,11 +95,30 @@ def _isfinite() -> Any:
 
 
 def as_category(table: Any, name: str) -> Any:
-    """Return a column of categories: text, numbers or booleans; anything else as text."""
+    """Return a column of categories: what Arrow names as the same table in memory; anything else as text."""
     column = table[name]
     of = column.type()
     if of.is_nested() or of.is_json():
         raise TableError(
             f"{name}: it holds lists or objects, which cannot be categories: leave it out (--ignore {name})"
         )
-    return column if of.is_string() or of.is_boolean() or of.is_integer() or of.is_floating() else column.cast("string")
+    is_plain = of.is_string() or of.is_boolean() or of.is_integer() or of.is_floating() or of.is_binary()
+    if is_plain or of.is_timestamp() or of.is_date():
+        return column
+    if of.is_decimal():
+        if column.get_backend().name == "duckdb":
+            return column
+        column = column.cast("decimal")  # what is money or not a number is no decimal of Arrow
+    return column.cast("string")
+
+
+def fetchable(table: Any, name: str, stated: Kind | None) -> Any:
+    """Return a column as Arrow can hold it, of its kind in a baseline; TableError for one that it cannot be."""
+    of = table[name].type()
+    if stated == "categorical":
+        return as_category(table, name)
+    if of.is_json() or of.is_unknown() or of.is_uuid() or of.is_inet() or of.is_macaddr() or of.is_geospatial():
+        _ = stated or _kind(name, of)
+        return as_number(table, name)
+    is_decimal = of.is_decimal() and table.get_backend().name != "duckdb"
+    return as_number(table, name) if is_empty(of) or is_decimal else table[name]

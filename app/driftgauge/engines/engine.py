@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.reference.columns import Kind
 from driftgauge.drift.reference.counted import OrderStatistics
-from driftgauge.engines.columns import as_number, is_empty
+from driftgauge.engines.columns import fetchable
 from driftgauge.errors import TableError
 
 ROWS_AT_ONCE: Final = 1_048_576
@@ -81,11 +82,10 @@ class EngineTable:
         is_masked = isinstance(found, np.ma.MaskedArray)
         return np.ma.filled(found, np.nan) if is_masked else np.array(found, dtype=np.float64)
 
-    def columns(self, names: Sequence[str]) -> Any:
-        """Return the expression of some columns; one that is of no type holds numbers, as in Arrow."""
-        own = self.table
-        empty = {name: as_number(own, name) for name in names if is_empty(own[name].type())}
-        return own.select(**{name: empty.get(name, own[name]) for name in names})
+    def columns(self, names: Sequence[str], kinds: Mapping[str, Kind] | None = None) -> Any:
+        """Return the expression of some columns as Arrow can hold them; `kinds` are those that are stated."""
+        stated = kinds or {}
+        return self.table.select(**{name: fetchable(self.table, name, stated.get(name)) for name in names})
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -118,12 +118,9 @@ class EngineTable:
         values: FloatArray = rows["v"].to_numpy().astype(np.float64)[order]
         return values
 
-    def sample(self, names: list[str], rows: int, all_rows: int) -> pa.Table:
-        """Return about `rows` rows of some columns, drawn by chance; all of them if there are no more."""
-        own = self.columns(names)
-        if all_rows > rows:
-            own = self._drawn(own, rows / all_rows)
-        return self.fetch(own)
+    def sample(self, columns: Any, rows: int, all_rows: int) -> pa.Table:
+        """Return about `rows` rows of an expression of columns, drawn by chance; all of them if there are no more."""
+        return self.fetch(self._drawn(columns, rows / all_rows) if all_rows > rows else columns)
 
     def _drawn(self, table: Any, share: float) -> Any:
         """Return rows drawn by chance, the same each time where the database can do that."""

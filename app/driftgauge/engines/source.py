@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from driftgauge.common import addresses
 from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.files import csv_table, files_of, parquet_table
 from driftgauge.engines.options import EngineOptions
@@ -19,6 +20,8 @@ from driftgauge.errors import TableError
 
 SCHEMES: Final = ("duckdb", "postgres", "postgresql", "spark", "bigquery", "snowflake", "mysql", "trino", "clickhouse")
 """Of the URLs whose tables a database counts."""
+_SERVERS: Final = ("postgres", "postgresql", "snowflake", "mysql", "trino", "clickhouse")
+"""Of the URLs that have a user and a password."""
 AUTO_BYTES: Final = 1 << 30
 """Parquet files of at least this size are read by DuckDB, if it is installed."""
 _INSTALL: Final = "pip install 'driftgauge[engines]'"
@@ -84,6 +87,8 @@ def _name_of(expression: Any) -> str:
 
 def _open(source: str, options: EngineOptions, temp: Path) -> EngineTable:
     address, label = _Address.of(source), without_password(source)
+    if address is not None and address.has_raw_password:
+        raise TableError(f"cannot open {label}: write / ? # of the password as %2F %3F %23")
     if address is None or address.scheme not in SCHEMES:
         return EngineTable(_of_files(source, options, temp), label)
     openers: dict[str, Callable[[], Any]] = {
@@ -130,16 +135,27 @@ class _Address:
     own: Mapping[str, str]
     """The parameters that are ours: `table` and `path`."""
     others: Sequence[tuple[str, str]]
+    whole: str
+
+    @property
+    def has_raw_password(self) -> bool:
+        """Whether the password seems to hold a / ? or #, which ends the host: it would be shown as part of the URL."""
+        if "@" in self.host or self.host.endswith("]"):
+            return False
+        _, colon, port = self.host.rpartition(":")
+        if colon and not port.isdecimal():
+            return "@" in self.whole
+        return self.scheme in _SERVERS and "@" in self.path
 
     @classmethod
     def of(cls, source: str) -> _Address | None:
-        found = _ADDRESS.match(source)
+        found = _ADDRESS.match(source.strip())
         if found is None:
             return None
         pairs = parse_qsl(found["query"] or "", keep_blank_values=True)
         own = {name: value for name, value in pairs if name in ("table", "path")}
         others = [(name, value) for name, value in pairs if name not in own]
-        return cls(found["scheme"].lower(), found["host"], found["path"], own, others)
+        return cls(found["scheme"].lower(), found["host"], found["path"], own, others, source.strip())
 
     @property
     def url(self) -> str:
@@ -174,7 +190,10 @@ def without_password(source: str) -> str:
     if address is None:
         return source
     user, at, host = address.host.rpartition("@")
-    query = "&".join(f"{name}={value}" for name, value in address.own.items())
+    if address.has_raw_password:
+        behind = address.whole.rpartition("@")[2].partition("?")[0]
+        return f"{address.scheme}://{address.host.partition(':')[0]}@{behind}"
+    query = "&".join(f"{name}={addresses.without_password(value)}" for name, value in address.own.items())
     shown = f"{address.scheme}://{user.partition(':')[0]}{at}{host}{address.path}"
     return f"{shown}?{query}" if query else shown
 
@@ -185,7 +204,12 @@ def without_password(source: str) -> str:
 def _connect(url: str) -> Any:
     import ibis
 
-    return ibis.connect(url)
+    connection = ibis.connect(url)
+    if connection.name == "postgres":
+        # One transaction, so that all queries see the rows of the same moment.
+        for statement in ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL TIME ZONE 'UTC'"):
+            connection.raw_sql(statement).close()
+    return connection
 
 
 def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: bool = False) -> Any:

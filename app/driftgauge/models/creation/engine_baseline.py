@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -76,31 +76,41 @@ def baseline_in_engine(
     if rows == 0:
         raise BaselineError("the reference has no rows: a baseline needs at least one")
     if rows * len(names) <= plan.fetched_cells:
-        fetched = source.fetch(source.columns([*names, *([options.time] if options.time else [])]))
+        fetched = source.fetch(
+            source.columns([*names, *([options.time] if options.time else [])], _stated(names, options))
+        )
         return EngineBaseline(baseline_and_beside(fetched, replace(options, ignore=())), ())
     if options.time is not None:
         raise BaselineError(_no_order(rows, len(names), plan, options))
     return _counted(source, names, rows, options, plan)
 
 
+def _stated(names: Sequence[str], options: BaselineOptions) -> dict[str, Kind]:
+    """Return the kinds that are stated, but of free text, which is fetched as it is."""
+    classes: dict[str, Kind] = {PREDICTION_CLASS: "categorical"} if PREDICTION_CLASS in names else {}
+    kinds = column_kinds({name: kind for name, kind in options.kinds.items() if kind != "text"})
+    return {**classes, **kinds}
+
+
 def _counted(
     source: EngineTable, names: list[str], rows: int, options: BaselineOptions, plan: EnginePlan
 ) -> EngineBaseline:
     """Build the baseline of a table that stays where it is."""
-    classes: dict[str, Kind] = {PREDICTION_CLASS: "categorical"} if PREDICTION_CLASS in names else {}
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
-    stated: dict[str, Kind] = {**classes, **column_kinds(options.kinds), **dict.fromkeys(lengths, "numeric")}
-    kinds = kinds_of(source.schema, names, stated)
+    kinds = kinds_of(source.schema, names, {**_stated(names, options), **dict.fromkeys(lengths, "numeric")})
     columns, facts = _columns(source, kinds, rows, plan)
     own = tuple(columns[name] for name in names)
     baseline = Baseline(own, rows=rows, created=now_text(), zero_bin=options.zero_bin, about=options.about)
     baseline = measuring_length(baseline, lengths)
-    drawn = source.sample(names, plan.sampled_rows, rows)
+    wanted = source.columns(names, {name: kind for name, kind in kinds.items() if name not in lengths})
+    drawn = source.sample(wanted, plan.sampled_rows, rows)
     cells = _cells(drawn, kinds, lengths)
     plan.progress("a sample of the rows")
     baseline = with_correlations(baseline, codes_of(baseline.binner, _observed(cells, baseline)))
     baseline = telling_outliers(baseline, cells, options, drawn)
     built = BuiltBaseline(baseline, suggest(baseline, TableFacts(facts)), kept_rows(cells, options))
+    if source.count() != rows:
+        raise BaselineError(f"{source.label} changed while its rows were counted: build the baseline of a copy")
     remarks = () if drawn.num_rows == rows else (_of_sample(drawn.num_rows),)
     return EngineBaseline(built, remarks)
 
