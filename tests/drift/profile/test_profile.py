@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.profile.build import profile_of
-from driftgauge.drift.profile.profile import MOST_PARTITIONS, Profile, merge_profiles
+from driftgauge.drift.profile.profile import MOST_PARTITIONS, MOST_ROWS, Profile, merge_profiles
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
@@ -140,3 +140,11 @@ def test_equal_profiles_have_one_hash_and_name_their_partitions() -> None:
     assert a != partition("a", rows_of(10, seed=2))
     assert repr(a) == "<Profile of a: 10 rows, 2 columns>"
     assert repr(merge_profiles([a, partition("b", rows_of(5))])) == "<Profile of 2 partitions: 15 rows, 2 columns>"
+
+
+def test_more_rows_than_counts_can_hold_are_refused() -> None:
+    huge = partition("a", rows_of(1))
+    huge = replace(huge, rows=MOST_ROWS, counts=huge.counts * MOST_ROWS)
+    assert merge_profiles([huge, partition("empty", rows_of(0))]).rows == MOST_ROWS
+    with pytest.raises(ProfileError, match="more than 9,007,199,254,740,992 rows"):
+        merge_profiles([huge, partition("b", rows_of(1))])

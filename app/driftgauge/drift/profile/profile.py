@@ -18,6 +18,9 @@ SCHEMA_VERSION: Final = 1
 MOST_PARTITIONS: Final = 10_000
 """Most names of partitions that a profile keeps, so that none is counted twice."""
 
+MOST_ROWS: Final = 1 << 53
+"""Most rows of a profile, whose counts are then exact as numbers of JSON and of reports."""
+
 
 def no_hours() -> IntArray:
     """Return no rows in any hour of the day, shape [24]."""
@@ -111,6 +114,10 @@ class ProfileTotals:
         twice = self._partitions.intersection(other.partitions)
         if twice:
             raise ProfileError(f"the partition {min(twice)} is in two of the profiles: give each once")
+        if own.rows + other.rows > MOST_ROWS:
+            raise ProfileError(
+                f"the profiles have more than {MOST_ROWS:,} rows: one of them is damaged, or not a profile"
+            )
         self._partitions.update(other.partitions)
         if len(self._partitions) > MOST_PARTITIONS:
             raise ProfileError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.profile.exact_sums import Sums, largest_sum
-from driftgauge.drift.profile.profile import MOST_PARTITIONS, SCHEMA_VERSION, Profile
+from driftgauge.drift.profile.profile import MOST_PARTITIONS, MOST_ROWS, SCHEMA_VERSION, Profile
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import ProfileError
 
@@ -25,7 +25,6 @@ MOST_TEXT: Final = 32 << 20
 """Largest text of a profile, which is not compressed: a few thousand columns by hour of the day."""
 MOST_BRACKETS: Final = 1_000_000
 """Most lists and objects in it: in memory an empty one takes twenty times its text."""
-MOST_ROWS: Final = 1 << 53
 LONGEST_NAME: Final = 1_000
 _MOST_BINS: Final = 256
 _GZIP: Final = 31
