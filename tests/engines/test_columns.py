@@ -11,7 +11,8 @@ from driftgauge.checks.engine_profile import EngineProfiler
 from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.source import opened
 from driftgauge.errors import TableError
-from driftgauge.models.creation.baseline import BaselineOptions, FeatureKind
+from driftgauge.models.bundle import FeatureKind
+from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 
 from tests.postgres import Postgres
