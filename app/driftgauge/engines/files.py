@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from driftgauge.common.quoting import listed
+from driftgauge.engines.arrow_types import as_in_arrow
 from driftgauge.errors import TableError
 from driftgauge.tables.stream import is_hidden
 
@@ -47,7 +48,7 @@ def parquet_table(connection: Any, paths: str | Sequence[str], root: Path | None
     if _differ(types):  # without union_by_name, a column has its type in the first file, and numbers are rounded to it
         how["union_by_name"] = True
         later = _later(types)
-    table = connection.read_parquet(paths, **how)
+    table = as_in_arrow(connection, connection.read_parquet(paths, **how), paths, types.values())
     if is_padded:
         numbers = [name for name, values in folders.items() if all(map(_WHOLE.fullmatch, values))]
         table = table.mutate(**{name: table[name].cast("int64") for name in numbers})

@@ -19,7 +19,7 @@ from driftgauge.engines.columns import kinds_of
 from driftgauge.engines.embedded import columns_at_once, sorted_columns
 from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.numbers import numeric_columns, summaries
-from driftgauge.errors import BaselineError
+from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.creation.baseline import (
     BaselineOptions,
     BuiltBaseline,
@@ -98,6 +98,7 @@ def _counted(
     """Build the baseline of a table that stays where it is."""
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     kinds = kinds_of(source.schema, names, {**_stated(names, options), **dict.fromkeys(lengths, "numeric")})
+    _require_numbers(source, [name for name, kind in kinds.items() if kind == "numeric" and name not in lengths])
     columns, facts = _columns(source, kinds, rows, plan)
     own = tuple(columns[name] for name in names)
     baseline = Baseline(own, rows=rows, created=now_text(), zero_bin=options.zero_bin, about=options.about)
@@ -113,6 +114,16 @@ def _counted(
         raise BaselineError(f"{source.label} changed while its rows were counted: build the baseline of a copy")
     remarks = () if drawn.num_rows == rows else (_of_sample(drawn.num_rows),)
     return EngineBaseline(built, remarks)
+
+
+def _require_numbers(source: EngineTable, names: Sequence[str]) -> None:
+    """Raise TableError for text among numbers: databases count the lengths of texts."""
+    for name in names:
+        if source.schema[name].is_string():
+            raise TableError(
+                f"{source.label}: {name}: it holds text, and so large a table is not fetched to read numbers from it: "
+                f"convert it in the database, or leave it out (--ignore {name})"
+            )
 
 
 def _columns(
