@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all fuzz servers browser wrk postgres openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all fuzz servers browser wrk postgres java spark openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -25,7 +25,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about twelve minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
+test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done spark servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	.venv-evidently/bin/python -m pytest --noconftest $(BESIDE_EVIDENTLY)
 	$(PYTEST) $(ARGS) || $(ALONE)
 
@@ -66,6 +66,19 @@ postgres:
 	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null || \
 	    echo "apt-get could not install it" >&2; \
 	fi
+
+# Spark needs Java 17 or newer. Without it, its tests are left out.
+java:
+	@command -v java >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Java for the tests of Spark ..."; \
+	    { apt-get update -qq && { apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless || \
+	    apt-get install -y -qq --no-install-recommends default-jre-headless; }; } >/dev/null || \
+	    echo "apt-get could not install it" >&2; \
+	fi
+
+spark: java
+	@! command -v java >/dev/null || $(MAKE) --no-print-directory .venv-spark/done
 
 # wrk sends the requests of the benchmark of serving and of its tests.
 wrk:
@@ -188,8 +201,8 @@ clean: ## Remove the environments and caches.
 	@.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/mlflow.txt
 	@touch $@
 
-# Spark is large, and needs Java 17 or newer. Its environment has the libraries of the tests too.
-.venv-spark/done: requirements/spark.txt | .venv/dev
+# Spark is large. Its environment has the libraries of the tests too, by a path to theirs.
+.venv-spark/done: requirements/spark.txt | .venv/dev java
 	@echo "installing the locked requirements of Spark ..."
 	@command -v java >/dev/null || { echo "Spark needs Java: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv-spark

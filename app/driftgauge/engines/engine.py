@@ -28,6 +28,8 @@ class EngineTable:
     table: Any
     label: str
     """What messages call it; without passwords."""
+    is_shared: bool = False
+    """Whether others use the connection, too."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -45,7 +47,9 @@ class EngineTable:
         return bool(self.table.get_backend().name == "duckdb")
 
     def close(self) -> None:
-        """End the connection to the database."""
+        """End the connection to the database, unless others use it."""
+        if self.is_shared:
+            return
         self.table.get_backend().disconnect()
 
     def fetch(self, expression: Any) -> pa.Table:
@@ -134,5 +138,15 @@ class EngineTable:
         return drawn
 
     def _failed(self, error: Exception) -> TableError:
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        return TableError(f"{self.label}: {why[0]}")
+        return TableError(f"{self.label}: {reason_of(error)}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return the line that says why a database refused something; of Spark, that of the first cause."""
+    if type(error).__name__ == "TableNotFound":  # of Ibis, whose message is the name alone
+        return f"there is no table {error}"
+    text, cause = str(error), getattr(error, "java_exception", None)
+    while cause is not None:
+        text, cause = str(cause.getMessage() or cause.toString()), cause.getCause()
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return lines[0]

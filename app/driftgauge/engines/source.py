@@ -13,9 +13,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from driftgauge.common import addresses
-from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.engine import EngineTable, reason_of
 from driftgauge.engines.files import csv_table, files_of, parquet_table
 from driftgauge.engines.options import EngineOptions
+from driftgauge.engines.spark import runs_spark, spark_connection
 from driftgauge.errors import TableError
 
 SCHEMES: Final = ("duckdb", "postgres", "postgresql", "spark", "bigquery", "snowflake", "mysql", "trino", "clickhouse")
@@ -93,13 +94,15 @@ def _open(source: str, options: EngineOptions, temp: Path) -> EngineTable:
         return EngineTable(_of_files(source, options, temp), label)
     openers: dict[str, Callable[[], Any]] = {
         "duckdb": lambda: _duckdb(address.path.removeprefix("/") or ":memory:", options, temp, read_only=True),
-        "spark": lambda: _spark(address.host),
+        "spark": lambda: spark_connection(address.host, dict(address.others)),
     }
+    is_shared = address.scheme == "spark" and _try(label, runs_spark)
     connection = _try(label, openers.get(address.scheme, lambda: _connect(address.url)))
     try:
-        return EngineTable(_table(connection, address, label), label)
+        return EngineTable(_table(connection, address, label), label, is_shared)
     except TableError:
-        connection.disconnect()
+        if not is_shared:
+            connection.disconnect()
         raise
 
 
@@ -121,8 +124,7 @@ def _try(label: str, open_it: Callable[[], Any]) -> Any:
     except ImportError as error:
         raise TableError(f"{label}: {error.name or error} is not installed: {_INSTALL}") from error
     except Exception as error:
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        raise TableError(f"cannot open {label}: {why[0]}") from None
+        raise TableError(f"cannot open {label}: {reason_of(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -219,16 +221,6 @@ def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: boo
         raise TableError(f"cannot open {database}: there is no such file")
     settings = {"memory_limit": options.memory, "temp_directory": str(temp)}
     return ibis.duckdb.connect(database, read_only=read_only and database != ":memory:", **settings)
-
-
-def _spark(host: str) -> Any:
-    import ibis
-    from pyspark.sql import SparkSession
-
-    master = host if host.startswith("local") else f"spark://{host}"
-    # In UTC, as times without a zone are.
-    builder = SparkSession.builder.master(master).appName("driftgauge").config("spark.sql.session.timeZone", "UTC")
-    return ibis.pyspark.connect(builder.getOrCreate())
 
 
 def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
