@@ -100,6 +100,7 @@ def test_periods_and_hours_are_told_apart_in_the_database(hold: Hold, zone: str 
     days = list(EngineProfiler(source, baseline, time="at").profiles(86_400.0))
     assert len(days) == 4
     assert sum(day.rows for day in days) == table.num_rows
+    assert days[0].partitions == (f"{source.label}#2025-12-31",)
     report = check_in_engine(baseline, [source], options).report(NOW)
     expected = Check(baseline, [table], options).report(NOW)
     assert [(own.window, own.rows) for own in report.windows] == [(own.window, own.rows) for own in expected.windows]

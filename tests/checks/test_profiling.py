@@ -45,7 +45,7 @@ def test_check_takes_profiles_in_place_of_a_table() -> None:
     found = check(small_baseline(), halves, now=START)
     assert same_numbers(found, check(small_baseline(), profile(small_baseline(), day), now=START))
     assert found.drifted_features == Check(small_baseline(), [day]).report(START).drifted_features
-    assert found.remarks[0].startswith("not known from profiles")
+    assert found.remarks[0].startswith("not known from counts")
 
 
 def test_a_profile_goes_to_another_process() -> None:

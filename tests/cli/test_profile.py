@@ -70,7 +70,7 @@ def test_a_profile_for_each_period_is_checked_by_longer_periods(run: Command) ->
     assert len(done.err.splitlines()) == 24
     assert Path("hours/1970-01-01T070000Z.profile").is_file()
     shown = run("check", "hours/*.profile", *BASELINE, "--every", "12h")
-    assert "not known from profiles" in shown.err
+    assert "not known from counts" in shown.err
     assert "1970-01-01T12:00:00Z" in shown.out
     assert "day.parquet#1970-01-01T" in shown.out
     assert " and 7 more" in shown.out

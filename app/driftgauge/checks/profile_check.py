@@ -13,7 +13,7 @@ from driftgauge.checks.evaluator import Evaluator
 from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.quality import TableChecker
 from driftgauge.checks.report import CheckReport, WindowVerdict
-from driftgauge.checks.report_json import UNKNOWN_OF_PROFILES
+from driftgauge.checks.report_json import UNKNOWN_OF_COUNTS
 from driftgauge.checks.window_reader import period_name
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.profile.profile import Profile, ProfileTotals, require_same
@@ -121,7 +121,7 @@ class ProfileCheck:
     def remarks(self) -> tuple[str, ...]:
         """What the reader of the report should know about it."""
         absent = f"not compared, because the profiles do not count it: {', '.join(self.not_compared)}"
-        return (*([absent] if self.not_compared else []), UNKNOWN_OF_PROFILES)
+        return (*([absent] if self.not_compared else []), UNKNOWN_OF_COUNTS)
 
     def report(self, now: float) -> CheckReport:
         """Return the verdict on each window; `now`, in seconds since 1970, is the time of a window without times."""

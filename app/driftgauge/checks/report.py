@@ -29,7 +29,7 @@ class WindowVerdict:
 
     window: str
     """`table` for a single one, else the file's name without its ending, or the start of the period."""
-    tables: tuple[Path, ...]
+    tables: tuple[Path | str, ...]
     """Files with rows of the window; none for a table in memory."""
     report: DriftReport
     since: Mapping[str, str]

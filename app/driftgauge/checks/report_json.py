@@ -15,11 +15,11 @@ from driftgauge.models.bundle import Performance
 if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport, WindowVerdict
 
-UNKNOWN_OF_PROFILES: Final = (
-    "not known from profiles: Kolmogorov-Smirnov, Wasserstein, quantiles, minimum and maximum, correlations, whole "
+UNKNOWN_OF_COUNTS: Final = (
+    "not known from counts: Kolmogorov-Smirnov, Wasserstein, quantiles, minimum and maximum, correlations, whole "
     "rows, the model's performance, and constraints on more than missing values and categories"
 )
-"""What the report of a table says and that of profiles does not."""
+"""What the report of rows says, and that of counts in bins does not."""
 
 
 def as_bytes(report: CheckReport) -> bytes:
@@ -40,7 +40,7 @@ def _window(verdict: WindowVerdict, check: CheckReport) -> dict[str, Any]:
     return {
         "window": verdict.window,
         "tables": [os.fsencode(path).decode("utf-8", "replace") for path in verdict.tables],
-        **({"partitions": list(verdict.partitions), "unknown": UNKNOWN_OF_PROFILES} if verdict.partitions else {}),
+        **({"partitions": list(verdict.partitions), "unknown": UNKNOWN_OF_COUNTS} if verdict.partitions else {}),
         "drifting_since": dict(verdict.since),
         "unanswered_rows": verdict.unanswered_rows,
         "performance": _performance(verdict.performance, check.held_out),

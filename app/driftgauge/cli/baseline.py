@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from driftgauge.about import About
 from driftgauge.cli.baseline_merge import merge_baselines
 from driftgauge.cli.baseline_sagemaker import import_sagemaker
-from driftgauge.cli.bundle_report import about_facts, kept_constraints, show_baseline, show_bins, show_left_out
+from driftgauge.cli.bundle_report import about_facts, kept_constraints, left_out_of, show_baseline, show_bins
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.engine_tables import Quantiles, counted_baseline
 from driftgauge.cli.help import CommandLine
 from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
+from driftgauge.common.addresses import without_password
 from driftgauge.common.quoting import listed
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import dumps
+from driftgauge.edges.files.fetching import fetched
+from driftgauge.edges.files.sources import is_remote
 from driftgauge.engines.options import EngineOptions
 from driftgauge.engines.source import uses_engine
 from driftgauge.errors import BaselineError
@@ -55,35 +59,40 @@ def baseline_build(
             "largest rank error the baseline keeps. Rows in bins are counted exactly in both cases."
         ),
     ] = "exact",
-    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
+    out: Annotated[str, typer.Option(help="File to write.", metavar="FILE")] = "baseline.json",
 ) -> None:
     """Build the baseline of a table, for a model that is served elsewhere.
 
     A database counts its own table where it is: postgresql://HOST/DATABASE?table=NAME. docs/engines.md has more.
     """
     errors = console(stderr=True)
-    remarks: tuple[str, ...] = ()
-    with errors.status("reading the table, building the baseline …") as status:
-        if uses_engine(table, engine):
+    if is_remote(out):
+        raise BaselineError(
+            f"{without_password(out)}: a baseline is written here, with its constraints beside it: "
+            "give a path, and copy the file"
+        )
+    if uses_engine(table, engine):
+        with errors.status("reading the table, building the baseline …") as status:
             found = counted_baseline(table, engine, options, kinds, about, quantiles, status)
-            built, remarks = found.built, found.remarks
-        else:
-            built = baseline_and_beside(table, for_table(options, Path(table), kinds, about))
-        baseline = built.baseline
-        _write(dumps(baseline).encode(), out)
-        more = list(_write_beside(built, out))
-        beside = path_beside(out, constraints_file.CONSTRAINTS_FILE)
-        is_new = not beside.exists()
-        if is_new:
-            _write(constraints_file.dumps(built.constraints).encode(), beside)
-    show_baseline(baseline, console())
-    for line in remarks:
-        errors.print(line, soft_wrap=True)
-    if not uses_engine(table, engine):
-        show_left_out(Path(table), [*baseline.names, options.time], errors)
-    errors.print(f"wrote {out}", soft_wrap=True)
-    errors.print(f"wrote {beside}" if is_new else kept_constraints(beside), soft_wrap=True)
-    for line in more:
+        _save(found.built, Path(out), found.remarks, errors)
+        return
+    with errors.status("reading the table, building the baseline …"), fetched([table]) as (path,):
+        built = baseline_and_beside(path, for_table(options, Path(path), kinds, about))
+        left_out = left_out_of(Path(path), [*built.baseline.names, options.time])
+    _save(built, Path(out), left_out, errors)
+
+
+def _save(built: BuiltBaseline, out: Path, remarks: Sequence[str], errors: Console) -> None:
+    """Write a baseline and what belongs beside it, and show it."""
+    _write(dumps(built.baseline).encode(), out)
+    more = list(_write_beside(built, out))
+    beside = path_beside(out, constraints_file.CONSTRAINTS_FILE)
+    is_new = not beside.exists()
+    if is_new:
+        _write(constraints_file.dumps(built.constraints).encode(), beside)
+    show_baseline(built.baseline, console())
+    said = (*remarks, f"wrote {out}", f"wrote {beside}" if is_new else kept_constraints(beside), *more)
+    for line in said:
         errors.print(line, soft_wrap=True)
 
 

@@ -188,12 +188,11 @@ def show_bins(baseline: Baseline, name: str, console: Console) -> None:
     console.print(table)
 
 
-def show_left_out(table: Path, used: Sequence[str | None], console: Console) -> None:
-    """Name the columns of a table that are left out, because they are a DataFrame's index."""
+def left_out_of(table: Path, used: Sequence[str | None]) -> list[str]:
+    """Return a line that names the columns of a table that are left out, because they are a DataFrame's index."""
     left_out = [name for name in index_columns(TableStream(table).column_names) if name not in used]
-    if left_out:
-        named = ", ".join(name or "the first column, which has no name" for name in left_out)
-        console.print(f"left out, because it is a DataFrame's index, not a feature: {named}", soft_wrap=True)
+    named = ", ".join(name or "the first column, which has no name" for name in left_out)
+    return [f"left out, because it is a DataFrame's index, not a feature: {named}"] if left_out else []
 
 
 def about_facts(about: About) -> Table:

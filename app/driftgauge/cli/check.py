@@ -36,6 +36,7 @@ from driftgauge.cli.engine_checks import counted_comparison, is_counted
 from driftgauge.cli.profile_sources import profile_files, read_profiles
 from driftgauge.cli.reading import reading
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, loading
+from driftgauge.common.addresses import without_password
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
 from driftgauge.drift.reference.baseline import Baseline
@@ -149,7 +150,7 @@ def check(
         comparison = Check(reference.baseline, paths, options, reference.scorer, reference.kept, constraints)
         for line in comparison.remarks:
             errors.print(line, soft_wrap=True)
-        report = _judge(comparison, errors)
+        report = _named(_judge(comparison, errors), paths, tables)
     _write(report, output, errors)
     raise typer.Exit(int(report.has_drift or report.has_violations))
 
@@ -212,6 +213,15 @@ def _assert(
 def _judge(comparison: Check, errors: Console) -> CheckReport:
     with reading(errors, comparison.bytes) as progress, _interruptible():
         return comparison.report(time.time(), progress)
+
+
+def _named(report: CheckReport, paths: Sequence[str], tables: Sequence[str]) -> CheckReport:
+    """Return a report whose tables have the addresses that they were fetched from."""
+    names = {path: without_password(table) for path, table in zip(paths, tables, strict=True) if path != table}
+    if not names:
+        return report
+    windows = (replace(own, tables=tuple(names.get(str(path), path) for path in own.tables)) for own in report.windows)
+    return replace(report, windows=tuple(windows))
 
 
 def _write(report: CheckReport, output: CheckOutput, errors: Console) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from driftgauge.checks.report import CheckReport
 from driftgauge.edges.web.facts import NO_LINKS, PageFacts, Period
 from driftgauge.edges.web.render import render_report
@@ -18,7 +20,7 @@ def check_page(report: CheckReport) -> str:
 
 def _name(report: CheckReport) -> str:
     """Return the names of the checked tables or profiles, or that of the window of a table in memory."""
-    paths = (path.name for one in report.windows for path in one.tables)
+    paths = (PurePath(path).name for one in report.windows for path in one.tables)
     tables = list(dict.fromkeys([*paths, *(name for one in report.windows for name in one.partitions)]))
     more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
     return f"{', '.join(tables[:3])}{more}" if tables else report.worst.window

@@ -88,7 +88,7 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
     if is_history:
         yield "window", verdict.window
     if verdict.partitions:
-        yield "profiles" if len(verdict.partitions) > 1 else "profile", named_partitions(verdict.partitions)
+        yield "partitions" if len(verdict.partitions) > 1 else "partition", named_partitions(verdict.partitions)
     else:
         yield "tables" if len(verdict.tables) > 1 else "table", ", ".join(str(path) for path in verdict.tables)
     if report.main.start is not None and report.main.end is not None:

@@ -40,3 +40,13 @@ def without_password(address: str) -> str:
     'sftp://me@host/rows.parquet'
     """
     return _PASSWORD.sub(r"\1@", address)
+
+
+def hide_password(text: object, address: str) -> str:
+    """Return a text, such as an error's, without the password of an address that it quotes in part.
+
+    >>> hide_password("there is no bucket me:secret@rows", "s3://me:secret@rows/part.parquet")
+    'there is no bucket me@rows'
+    """
+    found = _PASSWORD.match(address)
+    return str(text) if found is None else str(text).replace(address[found.end(1) : found.end()], "@")

@@ -142,11 +142,13 @@ class EngineTable:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line that says why a database refused something; of Spark, that of the first cause."""
+    """Return the line that says why a database refused something; of Spark the first cause, of a traceback its end."""
     if type(error).__name__ == "TableNotFound":  # of Ibis, whose message is the name alone
         return f"there is no table {error}"
     text, cause = str(error), getattr(error, "java_exception", None)
     while cause is not None:
         text, cause = str(cause.getMessage() or cause.toString()), cause.getCause()
-    lines = text.strip().splitlines() or [type(error).__name__]
-    return lines[0]
+    lines = text.strip().splitlines()
+    if lines and lines[0].startswith("Traceback"):
+        lines = [line for line in lines[1:] if line.strip() and not line.startswith(" ")]
+    return lines[0] if lines else type(error).__name__

@@ -33,14 +33,41 @@ def files_of(path: Path) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def parquet_table(connection: Any, paths: str | Sequence[str], root: Path | None = None) -> Any:
+def objects_of(system: Any, address: str) -> list[str]:
+    """Return the addresses of the objects below a prefix of object storage, by name, without hidden ones."""
+    own = str(system._strip_protocol(address)).rstrip("/")
+    scheme = address.partition("://")[0]
+    below = {path: str(path).removeprefix(own).strip("/") for path in system.find(own)}
+    return [f"{scheme}://{str(path).lstrip('/')}" for path in sorted(below) if not is_hidden(Path(below[path]))]
+
+
+def table_of(connection: Any, function: str, paths: str | Sequence[str], **options: bool | int) -> Any:
+    """Return the table of files as a function of DuckDB reads them.
+
+    Not by Ibis' methods: for s3:// and https:// they download an extension of DuckDB, which fsspec makes unnecessary.
+    """
+    from ibis.util import gen_name
+
+    name = gen_name(function)
+    given = ", ".join([_literal(paths), *(f"{key} = {_literal(value)}" for key, value in options.items())])
+    connection.con.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {function}({given})')  # noqa: S608  quoted
+    return connection.table(name)
+
+
+def _literal(value: bool | int | str | Sequence[str]) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value) if isinstance(value, bool | int) else f"[{', '.join(map(_literal, value))}]"
+
+
+def parquet_table(connection: Any, paths: str | Sequence[str], root: str | None = None) -> Any:
     """Return the table of Parquet files, in which a column has one type; TableError if it cannot have one.
 
-    `root` is the folder or file that was named: only folders below it give columns.
+    `root` is the file that was named, or the folder with a slash at its end: only folders below it give columns.
     """
     types = _types(connection, paths)
     folders = _columns_of_folders([_below(file, root) for file in types])
-    how: dict[str, Any] = {"hive_partitioning": root is None or bool(folders)}
+    how: dict[str, bool] = {"hive_partitioning": root is None or bool(folders)}
     is_padded = any(_PADDED.fullmatch(value) for values in folders.values() for value in values)
     if is_padded:  # DuckDB would make 7 of 07
         how["hive_types_autocast"] = False
@@ -48,14 +75,14 @@ def parquet_table(connection: Any, paths: str | Sequence[str], root: Path | None
     if _differ(types):  # without union_by_name, a column has its type in the first file, and numbers are rounded to it
         how["union_by_name"] = True
         later = _later(types)
-    table = as_in_arrow(connection, connection.read_parquet(paths, **how), paths, types.values())
+    table = as_in_arrow(connection, table_of(connection, "read_parquet", paths, **how), paths, types.values())
     if is_padded:
         numbers = [name for name, values in folders.items() if all(map(_WHOLE.fullmatch, values))]
         table = table.mutate(**{name: table[name].cast("int64") for name in numbers})
     return _without(table, later | _above(root, folders))
 
 
-def csv_table(connection: Any, paths: str | Sequence[str], root: Path | None = None) -> Any:
+def csv_table(connection: Any, paths: str | Sequence[str], root: str | None = None) -> Any:
     """Return the table of CSV files, whose columns may have another order in each; TableError if it cannot be read.
 
     The first row of a file has the names, and a column has one type. `root` is as in `parquet_table`.
@@ -69,7 +96,7 @@ def csv_table(connection: Any, paths: str | Sequence[str], root: Path | None = N
     folders = _columns_of_folders([_below(file, root) for file in files])
     how = {"header": True, "sample_size": -1, "hive_partitioning": root is None or bool(folders)}
     # Without union_by_name, DuckDB takes the types of columns by their place.
-    table = connection.read_csv(paths, union_by_name=len(files) > 1, **how)
+    table = table_of(connection, "read_csv", paths, union_by_name=len(files) > 1, **how)
     return _without(table, _later(names) | _above(root, folders))
 
 
@@ -89,17 +116,17 @@ def _later(columns: Mapping[str, Iterable[str]]) -> set[str]:
     return {name for own in others for name in own} - {*first}
 
 
-def _above(root: Path | None, folders: Collection[str]) -> set[str]:
+def _above(root: str | None, folders: Collection[str]) -> set[str]:
     """Return the columns that only folders above the named one would give."""
-    return set() if root is None else {*_columns_of_folders([f"{root}/"])} - {*folders}
+    return set() if root is None else {*_columns_of_folders([f"{root.rstrip('/')}/"])} - {*folders}
 
 
 def _without(table: Any, names: Collection[str]) -> Any:
     return table.drop(*(name for name in table.columns if name in names))
 
 
-def _below(file: str, root: Path | None) -> str:
-    return file if root is None else file.removeprefix(f"{root}/") if root.is_dir() else ""
+def _below(file: str, root: str | None) -> str:
+    return file if root is None else file.removeprefix(root) if root.endswith("/") else ""
 
 
 def _columns_of_folders(paths: Sequence[str]) -> dict[str, set[str]]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from driftgauge.common import addresses
 from driftgauge.engines.engine import EngineTable, reason_of
-from driftgauge.engines.files import csv_table, files_of, parquet_table
+from driftgauge.engines.files import csv_table, files_of, objects_of, parquet_table
 from driftgauge.engines.options import EngineOptions
 from driftgauge.engines.spark import runs_spark, spark_connection
 from driftgauge.errors import TableError
@@ -72,7 +72,10 @@ def opened(source: Any, options: EngineOptions | None = None) -> Iterator[Engine
     if find_spec("ibis") is None:
         raise TableError(f"{without_password(str(source))}: tables in databases need the extra engines: {_INSTALL}")
     with tempfile.TemporaryDirectory(prefix="driftgauge-") as folder:
-        table = _open(str(source), options, options.temp or Path(folder))
+        try:
+            table = _open(str(source), options, options.temp or Path(folder))
+        except TableError as error:
+            raise TableError(addresses.hide_password(error, str(source))) from None
         try:
             yield table
         finally:
@@ -225,18 +228,9 @@ def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: boo
 
 def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
     """Return the table of files that DuckDB reads, from here or by fsspec from elsewhere."""
-    scheme = _scheme(source)
     label = without_password(source)
     connection = _try(label, lambda: _duckdb(":memory:", options, temp))
-    root: Path | None = None
-    if scheme:
-        _try(label, lambda: connection.register_filesystem(_filesystem(scheme, label)))
-        paths: Any = source
-    elif _GLOB.search(source) and not Path(source).exists():
-        paths = source
-    else:
-        root = Path(source)
-        paths = [str(file) for file in files_of(root)]
+    paths, root = _found(connection, source, label)
     if not paths:
         raise TableError(f"cannot read {label}: there is no such file")
     first = paths if isinstance(paths, str) else paths[0]
@@ -245,6 +239,23 @@ def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
     if first.endswith(_CSV):
         return _try(label, lambda: csv_table(connection, paths, root))
     raise TableError(f"cannot read {label}: duckdb reads Parquet and CSV files here; leave out --engine duckdb")
+
+
+def _found(connection: Any, source: str, label: str) -> tuple[str | list[str], str | None]:
+    """Return the files of a table or a pattern of them, and what was named, with a slash if it is a folder."""
+    scheme = _scheme(source)
+    if scheme:
+        system = _filesystem(scheme, label)
+        _try(label, lambda: connection.register_filesystem(system))
+        if _GLOB.search(source):
+            return source, None
+        if source.endswith((*_PARQUET, *_CSV)):
+            return source, source
+        return _try(label, lambda: objects_of(system, source)), f"{source.rstrip('/')}/"
+    if _GLOB.search(source) and not Path(source).exists():
+        return source, None
+    root = Path(source)
+    return [str(file) for file in files_of(root)], f"{root}/" if root.is_dir() else str(root)
 
 
 def _filesystem(scheme: str, label: str) -> Any:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from driftgauge.common.addresses import without_password
 from driftgauge.edges.files.sources import SourceFile, is_remote, source_of
-from driftgauge.errors import IngestError
+from driftgauge.errors import DriftgaugeError, IngestError
+
+_MAGIC: Final = re.compile(r"[*?\[]")
 
 
 @contextmanager
 def fetched(addresses: Sequence[str]) -> Iterator[list[str]]:
     """Yield paths that hold the content of paths and addresses; what is here already stays where it is.
 
-    Each address becomes a file, or a folder of its files below the prefix. IngestError if one cannot be read.
+    Each address becomes a file, or a folder of its files below the prefix. IngestError if one cannot be read. Errors of
+    what reads them name the address.
     """
     if not any(map(is_remote, addresses)):
         yield list(addresses)
         return
     with tempfile.TemporaryDirectory(prefix="driftgauge-") as folder:
         numbered = enumerate(addresses)
-        yield [_fetch(own, Path(folder) / str(index)) if is_remote(own) else own for index, own in numbered]
+        paths = [_fetch(own, Path(folder) / str(index)) if is_remote(own) else own for index, own in numbered]
+        try:
+            yield paths
+        except DriftgaugeError as error:
+            error.args = (_with_addresses(str(error), paths, addresses), *error.args[1:])
+            raise
+
+
+def _with_addresses(text: str, paths: Sequence[str], addresses: Sequence[str]) -> str:
+    for path, address in zip(paths, addresses, strict=True):
+        text = text.replace(path, without_password(address).rstrip("/")) if path != address else text
+    return text
 
 
 def _fetch(address: str, folder: Path) -> str:
@@ -33,6 +50,7 @@ def _fetch(address: str, folder: Path) -> str:
     files = source_of(address).files()
     if not files:
         raise IngestError(f"cannot read {without_password(address)}: there is no such object")
+    folder /= _name(address)
     for file in files:
         _copy(file, _place(file, address, folder))
     only = files[0]
@@ -48,10 +66,19 @@ def _place(file: SourceFile, address: str, folder: Path) -> Path:
     return to
 
 
+def _name(address: str) -> str:
+    """Return what a folder of an address's objects is called, as a table is by the name of its folder."""
+    name = _key(address).rpartition("/")[2]
+    return "objects" if name in ("", ".", "..") or glob.has_magic(name) else name
+
+
 def _below(path: str, address: str) -> str:
-    """Return where an object lies below its address; its name if it is the address itself."""
-    inside = _key(path).removeprefix(_key(address)).strip("/")
-    return inside if _key(path).startswith(_key(address)) and inside else path.rpartition("/")[2]
+    """Return where an object lies below its address, or the folder of a pattern; its name if it is the address."""
+    key, own = _key(address), _key(path)
+    if glob.has_magic(key):
+        key = _MAGIC.split(key)[0].rpartition("/")[0]
+    inside = own.removeprefix(key).strip("/")
+    return inside if own.startswith(key) and inside else path.rpartition("/")[2]
 
 
 def _key(address: str) -> str:

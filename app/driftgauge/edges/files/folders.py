@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
-from driftgauge.common.addresses import without_password
+from driftgauge.common.addresses import hide_password, without_password
 from driftgauge.common.replacing import replacing
 from driftgauge.edges.files.sources import SourceFile, is_remote, source_of, storage_of
 from driftgauge.errors import IngestError
@@ -95,6 +95,7 @@ class RemoteFolder:
 
     def __init__(self, address: str) -> None:
         self.label: Final = without_password(address.rstrip("/"))
+        self._address: Final = address
         self._system, self._path = storage_of(address.rstrip("/"))
 
     def read(self, name: str) -> bytes | None:
@@ -105,7 +106,7 @@ class RemoteFolder:
         except FileNotFoundError:
             return None
         except Exception as error:  # each storage has errors of its own
-            raise IngestError(f"cannot read {self.label}/{name}: {error}") from error
+            raise IngestError(f"cannot read {self.label}/{name}: {hide_password(error, self._address)}") from error
         return content
 
     def write(self, name: str, content: bytes) -> str:
@@ -113,5 +114,5 @@ class RemoteFolder:
         try:
             self._system.pipe_file(f"{self._path}/{name}", content)
         except Exception as error:  # each storage has errors of its own
-            raise IngestError(f"cannot write {self.label}/{name}: {error}") from error
+            raise IngestError(f"cannot write {self.label}/{name}: {hide_password(error, self._address)}") from error
         return f"{self.label}/{name}"

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
-from driftgauge.common.addresses import without_password
+from driftgauge.common.addresses import hide_password, without_password
 from driftgauge.errors import IngestError, SettingsError
 
 _HOUR: Final = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/")
@@ -125,6 +125,7 @@ class RemoteFiles:
 
     def __init__(self, address: str) -> None:
         self.label: Final = without_password(address)
+        self._address: Final = address
         self._scheme: Final = address.partition("://")[0]
         self._system, self._path = storage_of(address)
 
@@ -137,7 +138,7 @@ class RemoteFiles:
         except FileNotFoundError:
             return []
         except Exception as error:  # each storage has errors of its own
-            raise IngestError(f"cannot list {self.label}: {error}") from error
+            raise IngestError(f"cannot list {self.label}: {hide_password(error, self._address)}") from error
         return [self._object(path, own) for path, own in listed.items() if own.get("type") == "file" and own["size"]]
 
     def renamed(self, identities: Sequence[str]) -> Sequence[SourceFile]:
