@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import threading
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from driftgauge.errors import PredictionLogError
-from driftgauge.predictions.database import FORKS, open_postgres, open_sqlite, place_of, reading
+from driftgauge.predictions.database import FORKS, open_postgres, open_sqlite, place_of, reading, writing
 from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.store import PredictionStore
+
+from tests.postgres import Postgres
 
 
 def test_the_files_of_sqlite_are_private(tmp_path: Path) -> None:
@@ -93,3 +98,34 @@ def test_a_fork_keeps_transactions_of_sqlite_waiting_and_not_those_of_postgresql
     thread.join(10.0)
     assert ended == ["postgresql", "sqlite"]
     file.close()
+
+
+def test_a_connection_that_is_in_use_while_its_log_closes_is_closed_when_it_is_given_back(
+    store: PredictionStore,
+) -> None:
+    with reading(store.engine) as connection:
+        store.close()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        in_use = connection.connection.dbapi_connection
+    with reading(store.engine) as connection:
+        later = connection.connection.dbapi_connection
+    for raw in (in_use, later):
+        assert raw is not None
+        with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+            raw.cursor().execute("SELECT 1")
+
+
+def test_a_database_that_is_refused_keeps_no_connection(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    store = PredictionStore.open(None, url)
+    with writing(store.engine) as connection:
+        connection.exec_driver_sql("UPDATE schema_version SET version = 999")
+    store.close()
+    with psycopg.connect(url, autocommit=True) as own:
+        with pytest.raises(PredictionLogError, match="a newer one wrote it"):
+            PredictionStore.open(None, url)
+        deadline = time.monotonic() + 60.0
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while own.execute(others).fetchone() != (0,):  # a connection ends a moment after it is closed
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

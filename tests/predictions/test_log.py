@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from driftgauge.common.shared_text import SharedText
 from driftgauge.errors import PredictionLogDamaged, PredictionLogError, Reason
+from driftgauge.predictions import log as log_module
 from driftgauge.predictions import writer as writer_module
 from driftgauge.predictions.database import writing
 from driftgauge.predictions.description import Described
@@ -20,6 +23,7 @@ from driftgauge.predictions.log import LogOptions, ModelLog, PredictionLog
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.recorder import Kept
 from driftgauge.predictions.store import PredictionStore
+from sqlalchemy.pool import QueuePool
 
 from tests.postgres import Postgres
 from tests.predictions.logs import NOW, Counted, answers, model
@@ -180,6 +184,39 @@ def test_a_log_may_be_closed_twice_and_opens_its_database_only_for_use(tmp_path:
     log.close(0.0)
     with opened(LogOptions(tmp_path)) as other:
         assert other.store() is other.store()
+
+
+def test_a_closed_log_opens_no_database(options: LogOptions) -> None:
+    with opened(options) as log:
+        log.store()
+    with pytest.raises(PredictionLogError, match="the prediction log is closed"):
+        log.store()
+
+
+def test_a_database_that_opens_while_the_log_closes_is_closed(
+    options: LogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "OPENING_SECONDS", 0.01)
+    log = PredictionLog(options, lambda: TIME, lambda _: None)
+    found, is_opening, is_closed = list[PredictionStore](), threading.Event(), threading.Event()
+    of_class = PredictionStore.open
+
+    def slow(*given: Any, **more: Any) -> PredictionStore:
+        is_opening.set()
+        assert is_closed.wait(WAIT)
+        found.append(of_class(*given, **more))
+        return found[0]
+
+    monkeypatch.setattr(PredictionStore, "open", slow)
+    with ThreadPoolExecutor(1) as thread:
+        store = thread.submit(log.store)
+        assert is_opening.wait(WAIT)
+        log.close(0.0)
+        is_closed.set()
+        with pytest.raises(PredictionLogError, match="the prediction log is closed"):
+            store.result(WAIT)
+    assert isinstance(found[0].engine.pool, QueuePool)
+    assert found[0].engine.pool.checkedin() == 0
 
 
 def test_a_database_that_cannot_be_opened_is_reported_and_used_once_it_can(

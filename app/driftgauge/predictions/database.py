@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from driftgauge.common.fork_gate import ForkGate
 from driftgauge.common.private_files import make_private, opened
@@ -101,6 +102,16 @@ def open_postgres(url: str) -> Engine:
         return BoundedConnection.connect(*arguments, **{"connect_timeout": CONNECT_SECONDS, **options})
 
     return engine
+
+
+def close_engine(engine: Engine) -> None:
+    """Close all connections; one that a thread still uses is closed when the thread gives it back."""
+    event.listen(engine, "checkin", _close_returned)  # before `dispose`, which makes the next pool from this one
+    engine.dispose()
+
+
+def _close_returned(_: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 _WRONG_URL: Final = "prediction_log_url: give a URL such as postgresql://user:password@host/database"

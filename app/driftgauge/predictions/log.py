@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from driftgauge.common.shared_text import SharedText
-from driftgauge.errors import PredictionLogDamaged
+from driftgauge.errors import PredictionLogDamaged, PredictionLogError
 from driftgauge.predictions.description import Described
 from driftgauge.predictions.generations import damaged_files, is_damage, is_replaced, replace_damaged, sqlite_file
 from driftgauge.predictions.look import LogLook, SharedLook
@@ -158,21 +158,34 @@ class PredictionLog:
         self._store: PredictionStore | None = None
         self._damaged: Path | None = None
         """The file in which damage was found."""
+        self._is_closed = False
 
     def store(self) -> PredictionStore:
         """Return the open database; PredictionLogError if it cannot be used now. It may wait: call it in a thread.
 
-        A damaged file stays where it is, and the log goes on in a new one.
+        A damaged file stays where it is, and the log goes on in a new one. A closed log opens nothing.
         """
         with self._opening:
-            if self._store is not None and (self._damaged or is_replaced(self._store.engine)):
-                self._store.close()
-                self._store = None
-            if self._damaged is not None:
-                self._replace(self._damaged)
-            if self._store is None:
-                self._store = self._opened()
-            return self._store
+            store = None if self._is_closed else self._current()
+            if self._is_closed or store is None:  # perhaps since the database began to open
+                self._close_store()
+                raise PredictionLogError("the prediction log is closed")
+            return store
+
+    def _current(self) -> PredictionStore:
+        """Return the open database, which is opened at its first use and after damage."""
+        if self._store is not None and (self._damaged or is_replaced(self._store.engine)):
+            self._close_store()
+        if self._damaged is not None:
+            self._replace(self._damaged)
+        if self._store is None:
+            self._store = self._opened()
+        return self._store
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def _opened(self) -> PredictionStore:
         own = self.options
@@ -231,12 +244,11 @@ class PredictionLog:
         self.upkeep.start()
 
     def close(self, seconds: float) -> None:
-        """Write what is queued, for at most so long, and close the database."""
+        """Write what is queued, for at most so long, and close the database for good."""
         self.upkeep.close(0.0)
         self.reading.shutdown(wait=False, cancel_futures=True)
         self.writer.close(seconds)
-        if self._opening.acquire(timeout=OPENING_SECONDS):  # or a thread waits for a database that does not answer
-            if self._store is not None:
-                self._store.close()
-                self._store = None
+        self._is_closed = True
+        if self._opening.acquire(timeout=OPENING_SECONDS):  # or a thread that opens the database closes it
+            self._close_store()
             self._opening.release()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Table, and_, insert, select
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.class_probabilities import write_probabilities
-from driftgauge.predictions.database import open_postgres, open_sqlite, reading, writing
+from driftgauge.predictions.database import close_engine, open_postgres, open_sqlite, reading, writing
 from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.joined_labels import outcome_names
 from driftgauge.predictions.labels import LABEL
@@ -55,14 +55,20 @@ class PredictionStore:
         With `durable`, rows survive a loss of power once they are written. ValueError without folder and URL.
         """
         if url is not None:
-            return cls(open_postgres(url))
-        if state_folder is None:
+            engine = open_postgres(url)
+        elif state_folder is not None:
+            engine = open_sqlite(sqlite_file(state_folder), durable=durable)
+        else:
             raise ValueError("the prediction log needs a folder or a URL")
-        return cls(open_sqlite(sqlite_file(state_folder), durable=durable))
+        try:
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
 
     def close(self) -> None:
-        """Close the connections."""
-        self.engine.dispose()
+        """Close the connections; one that a thread still uses is closed when the thread gives it back."""
+        close_engine(self.engine)
 
     @contextmanager
     def alone(self, number: int) -> Iterator[bool]:

@@ -104,6 +104,8 @@ class Upkeep:
                 else:
                     self.look()
             except Exception as error:
+                if self._is_closing.is_set():  # the database may have been closed in the middle
+                    return
                 self._failed(error)
             if self._is_closing.wait(min(SIZE_SECONDS, INTERVAL_SECONDS)):
                 return
