@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
 from tests.examples import Example
+from tests.library.watching import evaluated
 
 
 def opened(example: Example, folder: Path | None, **options: Any) -> Monitor:
@@ -48,9 +49,9 @@ def test_outcomes_need_no_label(binary: Example, tmp_path: Path) -> None:
         labels = monitor._parts().monitoring.model().labels
         assert labels is not None
         deadline = time.monotonic() + 30.0
-        while not labels.facts.waiting and time.monotonic() < deadline:
-            time.sleep(0.1)  # a look at the labels may hold the facts up until the next one
-        assert labels.facts.waiting == 1
+        while labels.facts.waiting != 1:  # a look at the labels may hold the facts up until the next one
+            assert time.monotonic() < deadline, labels.facts
+            time.sleep(0.1)
 
 
 def test_a_label_that_cannot_be_read_does_not_fail_the_others(binary: Example, tmp_path: Path) -> None:
@@ -98,14 +99,7 @@ def test_labels_of_a_bundle_of_two_are_its_classes(tmp_path: Path) -> None:
         ids, scores = [f"{index}" for index in range(600)], model.predict_proba(x)[:, 1]
         assert some(monitor.label(ids, y)) == {"waiting": 600}
         monitor.observe(x, prediction=scores, ids=ids, at=np.full(600, time.time() - 7_200.0))
-        own = monitor._parts().monitoring.model()
-        assert own.labels is not None
-        assert own.truth is not None
-        deadline = time.monotonic() + 30.0
-        while own.labels.facts.waiting and time.monotonic() < deadline:
-            own.labels.settle()
-            time.sleep(0.05)
-        own.truth.step()
+        own = evaluated(monitor)
         assert own.performance is not None
         found = own.performance.main_window.metrics["accuracy"].value
         assert found == pytest.approx(accuracy_score(y, model.predict(x)))

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from tests.examples import Example
+from tests.library.watching import evaluated
 
 TWO = np.array([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]])
 NAMES = ("a", "b", "c")
@@ -182,14 +183,7 @@ def test_ground_truth_gives_the_log_loss_of_scikit_learn(tmp_path: Path) -> None
         for some in np.array_split(np.arange(900), 3):
             given = dict(zip(model.classes_, proba[some].T, strict=True))
             monitor.observe(x[some], probabilities=given, ids=[ids[place] for place in some], at=at[some])
-        own = monitor._parts().monitoring.model()
-        assert own.labels is not None
-        assert own.truth is not None
-        deadline = time.monotonic() + 30.0
-        while own.labels.facts.waiting and time.monotonic() < deadline:
-            own.labels.settle()
-            time.sleep(0.05)
-        own.truth.step()
+        own = evaluated(monitor)
         assert own.performance is not None
         found = own.performance.main_window.metrics["log_loss"]
         assert found.value == pytest.approx(log_loss(y, proba, labels=model.classes_), rel=1e-6)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.library.monitor import Monitor
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -46,6 +47,24 @@ def registry_of(monitor: Monitor) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(monitor.collector())
     return registry
+
+
+def evaluated(monitor: Monitor) -> ModelMonitoring:
+    """Join the labels with all rows that were observed, evaluate ground truth, and return the model's monitoring.
+
+    Each step is taken in its own thread, which may be in the middle of one.
+    """
+    monitoring = monitor._parts().monitoring
+    log, own = monitoring.predictions, monitoring.model()
+    assert log is not None
+    assert own.labels is not None
+    assert own.truth is not None
+    log.writer.written().result(60.0)
+    own.labels.thread.submit(own.labels.settle).result(60.0)
+    assert own.labels.facts.waiting == 0
+    while own.truth.thread.submit(own.truth.step).result(60.0):
+        pass
+    return own
 
 
 def links(client: httpx.Client, path: str) -> dict[str, int]:

@@ -62,7 +62,7 @@ class LabelIntake:
         self._problems = problems
         self._clock = clock
         self._wait_seconds = wait_seconds
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="labels")
+        self.thread: Final = ThreadPoolExecutor(1, thread_name_prefix="labels")
         self._pending = threading.BoundedSemaphore(MOST_PENDING)
         self._forgotten_at = -FORGET_SECONDS
         self._rules: Final = dict(outcomes or {})
@@ -88,7 +88,7 @@ class LabelIntake:
             message = f"{MOST_PENDING} batches of labels wait for the database: try again in a moment"
             raise Refused(Reason.OVERLOADED, message)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self.add_now, given, refused)
+            return await asyncio.get_running_loop().run_in_executor(self.thread, self.add_now, given, refused)
         finally:
             self._pending.release()
 
@@ -144,7 +144,7 @@ class LabelIntake:
         while True:
             began = time.monotonic()
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self.settle)
+                await asyncio.get_running_loop().run_in_executor(self.thread, self.settle)
                 if found is not None:
                     self._problems.resolve(found)
                     found = None
@@ -155,7 +155,7 @@ class LabelIntake:
 
     def close(self) -> None:
         """End the thread, after what it has begun."""
-        self._thread.shutdown(cancel_futures=True)
+        self.thread.shutdown(cancel_futures=True)
 
     def _store(self) -> LabelStore:
         if self._opened is None or self._opened.is_replaced:

@@ -175,7 +175,7 @@ def test_outcomes_of_mature_predictions_have_gauges(
         post(running, [{"prediction_id": own, "outcomes": {"click": True}} for own in ids[:70]])
         intake = running.context.model().monitoring.labels
         assert intake is not None
-        intake.settle()
+        intake.thread.submit(intake.settle).result(30.0)
         found = {
             name: running.metric(f"model_outcome_{name}", outcome_name="click") for name in ("mean", "rows", "severity")
         }
@@ -201,7 +201,7 @@ def test_the_status_the_history_and_the_page_say_labels_and_outcomes(
         model = running.context.model().monitoring
         assert model.labels is not None
         assert model.truth is not None
-        model.labels.settle()
+        model.labels.thread.submit(model.labels.settle).result(30.0)
         while model.truth.thread.submit(model.truth.step).result(30.0):
             pass
         status = running.status()

@@ -114,11 +114,12 @@ def test_by_the_clock_of_events_no_day_is_counted_before_the_first_event(
 ) -> None:
     options: dict[str, Any] = {"reference": "rolling", "rolling_reference_refresh_seconds": 1e9, "clock": "event"}
     with served(binary, now=clock, state_dir=tmp_path, **options) as running:
-        assert not loop_of(running).step()
+        loop = loop_of(running)
+        assert not loop.thread.submit(loop.step).result(30.0)
         assert not list(tmp_path.rglob("rolling-*"))
         stamps = ["2023-11-14T12:00:00Z"] * 10
         running.predict({"data": binary.rows(10), "timestamps": stamps}).raise_for_status()
-        assert loop_of(running).step()
+        assert loop.thread.submit(loop.step).result(30.0)
 
 
 def test_the_column_of_outliers_is_compared_with_the_training_alone(
