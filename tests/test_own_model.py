@@ -43,7 +43,7 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def asked(address: str, body: Any) -> Any:
-    answer = httpx.post(f"{address}/predict", json=body)
+    answer = httpx.post(f"{address}/predict", json=body, timeout=60.0)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -111,7 +111,7 @@ def test_the_complete_service_is_monitored_by_all_its_workers(trained: Path, tmp
         until(lambda: anything_answers(address), process, log)
         row = pd.read_parquet(trained / "training.parquet").drop(columns="prediction").iloc[0].to_dict()
         for _ in range(10):
-            assert httpx.post(f"{address}/predict", json=row).json() > 0.0
+            assert httpx.post(f"{address}/predict", json=row, timeout=60.0).json() > 0.0
         status = status_after(10, f"{address}/monitoring", process, log)
         assert status["status"] == "insufficient_data"
         assert (status["model_name"], status["monitoring"]["problems"]) == ("tumours", [])

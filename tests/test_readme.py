@@ -42,12 +42,12 @@ def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed:
         asked = next(block for block in blocks(QUICKSTART, "sh") if "/predict -d" in block)
         (body,) = re.findall(r"/predict -d '(.*?)'", asked, flags=re.DOTALL)
         form = {"content-type": "application/x-www-form-urlencoded"}  # what curl says of -d
-        (answer,) = httpx.post(f"{address}/predict", content=body, headers=form).json()["predictions"]
+        (answer,) = httpx.post(f"{address}/predict", content=body, headers=form, timeout=60.0).json()["predictions"]
         (row,) = json.loads(body)["data"]
         model = load_bundle(tmp_path / "bundle").model
         assert answer["prediction"] == model.predict(np.array([row]))[0]
         assert answer["score"] == pytest.approx(model.predict_proba(np.array([row]))[0, 1], rel=1e-12)
-        status = httpx.get(f"{address}/drift/status").json()
+        status = httpx.get(f"{address}/drift/status", timeout=60.0).json()
         assert (status["rows_observed"], status["status"]) == (1, "insufficient_data")
 
 

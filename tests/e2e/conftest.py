@@ -23,7 +23,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()  # those of this process have the address of an earlier server
     system = s3fs.S3FileSystem(endpoint_url=address, skip_instance_cache=True)
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()  # servers of one process share their buckets
+    # Servers of one process share their buckets.
+    httpx.post(f"{address}/moto-api/reset", timeout=60.0).raise_for_status()
     system.mkdir("bucket")
     yield system
     server.stop()

@@ -91,7 +91,7 @@ def status_after(rows: int, address: str, process: subprocess.Popen[bytes], log:
     status: dict[str, Any] = {}
 
     def has_all() -> bool:
-        status.update(httpx.get(f"{address}/drift/status").json())
+        status.update(httpx.get(f"{address}/drift/status", timeout=60.0).json())
         return bool(status["rows_observed"] == rows)
 
     until(has_all, process, log)

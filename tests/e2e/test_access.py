@@ -53,7 +53,7 @@ def presented(port: int) -> str:
 
 def ready(port: int, trusting: ssl.SSLContext) -> bool:
     try:
-        return httpx.get(f"https://127.0.0.1:{port}/health/ready", verify=trusting).status_code == 200
+        return httpx.get(f"https://127.0.0.1:{port}/health/ready", verify=trusting, timeout=60.0).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -92,7 +92,7 @@ def test_prometheus_scrapes_with_a_token_over_tls_and_a_signal_renews_the_certif
         until(lambda: ready(port, trusting), process, log)
         until(lambda: f"https://127.0.0.1:{port}/metrics" in log.read_text(), process, log)
         row = {"features": example_of("binary").rows(1)[0]}
-        with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusting) as client:
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusting, timeout=60.0) as client:
             assert client.post("/predict", json=row).status_code == 401
             answer = client.post("/predict", json=row, headers=bearer(predicting))
             assert answer.status_code == 200
@@ -106,7 +106,7 @@ def test_prometheus_scrapes_with_a_token_over_tls_and_a_signal_renews_the_certif
             process.send_signal(signal.SIGHUP)
             until(lambda: presented(port) != before, process, log)
             # A connection that is open goes on, or, with several workers, is closed between two requests.
-            with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusting) as after:
+            with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusting, timeout=60.0) as after:
                 assert after.post("/predict", json=row, headers=bearer(predicting)).status_code == 200
         (tmp_path / "key.pem").write_text("broken")
         process.send_signal(signal.SIGHUP)
@@ -128,8 +128,10 @@ def test_every_worker_sees_a_changed_file_of_tokens(example_of: ExampleOf, tmp_p
             """Ask on new connections, so that each worker answers some of them."""
             taken: set[int] = set()
             for _ in range(30):
-                got = httpx.get(f"http://127.0.0.1:{port}/v2", headers=bearer(token)).status_code
-                pid = int(httpx.get(f"http://127.0.0.1:{port}/health", headers=watcher).json()["worker"]["pid"])
+                got = httpx.get(f"http://127.0.0.1:{port}/v2", headers=bearer(token), timeout=60.0).status_code
+                pid = int(
+                    httpx.get(f"http://127.0.0.1:{port}/health", headers=watcher, timeout=60.0).json()["worker"]["pid"]
+                )
                 taken.add(got)
                 pids.add(pid)
             return taken, pids
@@ -179,7 +181,7 @@ def test_logs_hold_no_token_and_no_value_of_a_feature(example_of: ExampleOf, tmp
     row: dict[str, Any] = dict.fromkeys(example_of("binary").rows(1)[0], value)
     with running(*serve(example_of, port, "--tokens-file", str(file), "--log-level", "debug"), log=log) as process:
         until(lambda: '"ready"' in log.read_text(), process, log)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(secret)) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(secret), timeout=60.0) as client:
             client.post("/predict", json={"features": row})
             client.post("/predict", json={"features": row | {"unknown": str(value)}})
             client.post("/predict", content=f'{{"features": {value}')

@@ -82,7 +82,8 @@ class Acting:
 
     def history(self) -> list[dict[str, Any]]:
         """The changes of the model's versions, the newest first."""
-        found: list[dict[str, Any]] = httpx.get(f"{self.running.address}/models/{MODEL}/versions").json()["history"]
+        answer = httpx.get(f"{self.running.address}/models/{MODEL}/versions", timeout=60.0)
+        found: list[dict[str, Any]] = answer.json()["history"]
         return found
 
 
@@ -165,8 +166,8 @@ def test_a_url_is_called_and_a_command_run_with_hostile_labels_and_no_secret_is_
             done = own.decision("run", "done")
             assert (tmp_path / "out").read_text("utf-8") == clean
             assert done["notes"]["output"] == f"seen {MODEL}\n"
-            shown = httpx.get(f"{own.running.address}/actions").text + httpx.get(f"{own.running.address}/metrics").text
-            assert HIDDEN not in shown
+            for path in ("actions", "metrics"):
+                assert HIDDEN not in httpx.get(f"{own.running.address}/{path}", timeout=60.0).text
         found = dict(kept(tmp_path))
         assert any(path.name == "actions.db" for path in found)
         assert [path for path, content in found.items() if HIDDEN.encode() in content] == []

@@ -259,9 +259,9 @@ def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}&feature={SHIFTED}"
     assert annotations["diagnosis_url"] == f"{address}/diagnosis?model={MODEL}"
     for url in (annotations["runbook_url"], annotations["page_url"], annotations["diagnosis_url"]):
-        assert httpx.get(url).status_code == 200, url
-    assert list(httpx.get(annotations["page_url"]).json()["features"]) == [SHIFTED]
-    assert f'feature_name="{SHIFTED}"' in httpx.get(annotations["runbook_url"]).text
+        assert httpx.get(url, timeout=60.0).status_code == 200, url
+    assert list(httpx.get(annotations["page_url"], timeout=60.0).json()["features"]) == [SHIFTED]
+    assert f'feature_name="{SHIFTED}"' in httpx.get(annotations["runbook_url"], timeout=60.0).text
 
 
 def _about(body: Mapping[str, Any], name: str) -> bool:
@@ -356,7 +356,7 @@ def test_every_alert_names_a_runbook_that_the_server_has(chain: Chain) -> None:
     options = MonitoringOptions(base_url=chain.server.address)
     rules = yaml.safe_load(render(options)["prometheus/alerts/driftgauge.yml"])
     urls = {rule["annotations"]["runbook_url"] for group in rules["groups"] for rule in group["rules"]}
-    assert {url: httpx.get(url).status_code for url in urls} == dict.fromkeys(urls, 200)
+    assert {url: httpx.get(url, timeout=60.0).status_code for url in urls} == dict.fromkeys(urls, 200)
 
 
 def _recorded() -> set[str]:

@@ -42,7 +42,7 @@ class Server:
         return client.post(f"{self.address}/predict", json=body, headers={"authorization": f"Bearer {token}"})
 
     def limited(self) -> dict[str, float]:
-        families = text_string_to_metric_families(httpx.get(f"{self.address}/metrics").text)
+        families = text_string_to_metric_families(httpx.get(f"{self.address}/metrics", timeout=60.0).text)
         samples = [sample for family in families for sample in family.samples]
         return {s.labels["reason"]: s.value for s in samples if s.name == "http_requests_limited_total"}
 

@@ -67,11 +67,11 @@ class Consume:
         self.arguments = ("consume", *kafka_of, *model, "--port", str(port), *more)
 
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = httpx.get(f"{self.address}/drift/status").json()
+        status: dict[str, Any] = httpx.get(f"{self.address}/drift/status", timeout=60.0).json()
         return status
 
     def sample(self, name: str) -> float:
-        text = httpx.get(f"{self.address}/metrics").text
+        text = httpx.get(f"{self.address}/metrics", timeout=60.0).text
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
 
 

@@ -75,7 +75,7 @@ def test_workers_that_share_a_state_continue_when_a_file_is_truncated(
 
 def _pids(address: str) -> dict[int, int]:
     """Return the processes of the slots that answer some requests."""
-    workers = [httpx.get(f"{address}/health").json()["worker"] for _ in range(20)]
+    workers = [httpx.get(f"{address}/health", timeout=60.0).json()["worker"] for _ in range(20)]
     return {worker["slot"]: worker["pid"] for worker in workers}
 
 

@@ -139,7 +139,7 @@ def test_the_demo_stays_up_until_interrupted(trained_demo: TrainedDemo, tmp_path
     address = f"http://127.0.0.1:{port}"
     with running("demo", "--rows", "1000", "--port", str(port), log=log, env=trained_demo.env) as process:
         until(lambda: "The server stays up" in log.read_text(), process, log)
-        status = httpx.get(f"{address}/drift/status").json()
+        status = httpx.get(f"{address}/drift/status", timeout=60.0).json()
         assert status["rows_observed"] == 1000
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 0, log.read_text()

@@ -90,7 +90,7 @@ def test_usual_rows_are_fine_and_the_column_in_another_unit_is_named(address: st
     assert commands
     for command in commands:
         url = command.split()[-1].strip("'")
-        assert httpx.get(url).status_code == httpx.codes.OK, url
+        assert httpx.get(url, timeout=60.0).status_code == httpx.codes.OK, url
     gone = run("diagnose", "--url", "http://127.0.0.1:9")
     assert gone.returncode == 2
     assert "is the server running there?" in gone.stderr

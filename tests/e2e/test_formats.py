@@ -45,7 +45,7 @@ def test_every_worker_answers_as_the_bundle_says_and_again_after_a_reload(name: 
                     assert math.isclose(answer["score"], sample.score, rel_tol=1e-5)
                     assert answer["prediction"] == sample.prediction
             reload(running)
-        with httpx.Client(base_url=running.address) as client:
+        with httpx.Client(base_url=running.address, timeout=60.0) as client:
             status = client.get("/drift/status").json()
         assert status["rows_observed"] == 2 * 2 * len(info.samples)
 
@@ -56,7 +56,7 @@ def test_a_reload_serves_a_bundle_of_another_format(tmp_path: Path) -> None:
     own = f"{PREFIX}tests.models.formats.own_code:pipeline"
     with service(case.folder, tmp_path / "state", 2, tmp_path / "log", trusted_types=own) as running:
         row = case.bundle.info.samples[0].features
-        before = httpx.post(f"{running.address}/predict", json={"features": row}).json()
+        before = httpx.post(f"{running.address}/predict", json={"features": row}, timeout=60.0).json()
         assert before["model_version"] == "1"
         reference, evaluation = split(cells())
         create_bundle(
@@ -72,6 +72,6 @@ def test_a_reload_serves_a_bundle_of_another_format(tmp_path: Path) -> None:
         shutil.rmtree(case.folder)
         os.rename(tmp_path / "next", case.folder)
         reload(running)
-        after = httpx.post(f"{running.address}/predict", json={"features": row}).json()
+        after = httpx.post(f"{running.address}/predict", json={"features": row}, timeout=60.0).json()
         assert after["model_version"] == "2", running.log.read_text()
         assert after["score"] == pytest.approx(before["score"], abs=0.05)  # the same pipeline, with one more column

@@ -38,7 +38,7 @@ def test_its_commands_lead_from_a_server_to_performance(tmp_path: Path) -> None:
         assert predict[0] == performance[0] == "curl"
         body = (tmp_path / predict[predict.index("-d") + 1].removeprefix("@")).read_bytes()
         form = {"content-type": predict[predict.index("-H") + 1].partition(": ")[2]}
-        httpx.post(predict[2], content=body, headers=form).raise_for_status()
+        httpx.post(predict[2], content=body, headers=form, timeout=60.0).raise_for_status()
         told = subprocess.run(
             [*COMMAND, *labels[1:]], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True
         )
@@ -46,7 +46,7 @@ def test_its_commands_lead_from_a_server_to_performance(tmp_path: Path) -> None:
         found: dict[str, Any] = {}
 
         def has_all() -> bool:
-            found.update(httpx.get(performance[-1]).json())
+            found.update(httpx.get(performance[-1], timeout=60.0).json())
             windows = found["performance"]["windows"] if found["performance"] else {}
             return any(own["rows"] == 569 for own in windows.values())
 

@@ -99,7 +99,7 @@ def test_twenty_swaps_under_load_lose_no_request(tmp_path: Path) -> None:
         assert len(traffic.answers) > 10 * CONNECTIONS
         assert {version for version, _ in traffic.answers} == {"1", "2"}
         assert all(rows == {version} for version, rows in traffic.answers)
-        history = httpx.get(f"{running.address}/models/{name}/versions").json()["history"]
+        history = httpx.get(f"{running.address}/models/{name}/versions", timeout=60.0).json()["history"]
         assert len(history) == SWAPS + 1
         samples = running.samples()
         counted = {
@@ -126,7 +126,7 @@ def test_a_worker_that_is_killed_during_a_swap_serves_what_the_others_serve(tmp_
             assert time.monotonic() < deadline
             time.sleep(0.1)
         (live,) = {_serving(running) for _ in range(20)}
-        found = httpx.get(f"{running.address}/models/{name}/versions").json()
+        found = httpx.get(f"{running.address}/models/{name}/versions", timeout=60.0).json()
         assert [own["version"] for own in found["versions"] if own["role"] == "live"] == [live]
         assert found["loading"] is None
         other = "12"["21".index(live)]

@@ -141,7 +141,7 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
         until(lambda: answers(address), server, tmp_path / "server", 120.0)
 
         def observed() -> int:
-            rows: int = httpx.get(f"{address}/drift/status").json()["rows_observed"]
+            rows: int = httpx.get(f"{address}/drift/status", timeout=60.0).json()["rows_observed"]
             return rows
 
         with running(*follow, log=log) as process:

@@ -37,7 +37,7 @@ def test_a_server_runs_in_the_folder_of_a_project_with_its_own_app(
     with running(*given, log=log, command=[str(installed.command)], cwd=project, env=installed.env) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log, seconds=180.0)  # nothing of a new environment is compiled yet
-        answer = httpx.post(f"{address}/predict", json={"instances": binary.rows(3)})
+        answer = httpx.post(f"{address}/predict", json={"instances": binary.rows(3)}, timeout=60.0)
         assert len(answer.json()["predictions"]) == 3
 
 

@@ -115,7 +115,9 @@ class Member(Consume):
 
     def bins(self) -> Counter[tuple[str, str]]:
         """Return the rows in each bin that has any, by feature."""
-        text = httpx.get(f"{self.address}/metrics", params={"name[]": "model_feature_bin_rows_total"}).text
+        text = httpx.get(
+            f"{self.address}/metrics", params={"name[]": "model_feature_bin_rows_total"}, timeout=60.0
+        ).text
         samples = [own for family in text_string_to_metric_families(text) for own in family.samples]
         return Counter(
             {

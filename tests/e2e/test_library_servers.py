@@ -159,7 +159,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/monitoring/health").status_code == 200
+        return httpx.get(f"{address}/monitoring/health", timeout=60.0).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -68,7 +68,7 @@ def test_a_server_that_is_killed_knows_the_days_before(binary: Example, tmp_path
             assert week["rows"] == 7 * ROWS
             assert moved_column(binary) in found[-1]["changed"]
             assert found[-1]["severity"] == "warning"
-            text = httpx.get(f"{address}/metrics").text
+            text = httpx.get(f"{address}/metrics", timeout=60.0).text
             process.kill()
     (rows,) = [line for line in text.splitlines() if line.startswith("model_long_window_rows{") and "30d" in line]
     assert float(rows.rpartition(" ")[2]) == DAYS * ROWS

@@ -53,7 +53,11 @@ def drift(own: Server, seed: int, *, shift: float) -> None:
 
 
 def counted(own: Server) -> dict[str, float]:
-    lines = [line for line in httpx.get(f"{own.address}/metrics").text.splitlines() if "notifications_total{" in line]
+    lines = [
+        line
+        for line in httpx.get(f"{own.address}/metrics", timeout=60.0).text.splitlines()
+        if "notifications_total{" in line
+    ]
     return {line.partition(" ")[0]: float(line.partition(" ")[2]) for line in lines}
 
 
@@ -94,7 +98,7 @@ def test_a_killed_worker_is_followed_by_another_that_repeats_nothing(tmp_path: P
         seen(lambda: told(receiver, "firing"), lambda found: found, own.log.read_text)
         key = told(receiver, "firing")[0]["id"]
         for slot in range(4):
-            pid = httpx.get(f"{own.address}/health").json()["worker"]["pid"]
+            pid = httpx.get(f"{own.address}/health", timeout=60.0).json()["worker"]["pid"]
             os.kill(pid, signal.SIGKILL)
             seen(partial(is_replaced, own, pid), also=slot)
         receiver.answer(200)
@@ -110,7 +114,7 @@ def is_replaced(own: Server, pid: int) -> bool:
 
 def worker(own: Server) -> int | None:
     try:
-        pid: int = httpx.get(f"{own.address}/health").json()["worker"]["pid"]
+        pid: int = httpx.get(f"{own.address}/health", timeout=60.0).json()["worker"]["pid"]
     except httpx.TransportError:
         return None
     return pid

@@ -96,11 +96,11 @@ class Pod:
             assert process.wait(timeout=POD["terminationGracePeriodSeconds"]) in (0, -signal.SIGTERM)
 
     def predict(self, row: Mapping[str, Any]) -> None:
-        response = httpx.post(f"{self.address}/predict", json={"features": row}, headers=ANY_SCOPE)
+        response = httpx.post(f"{self.address}/predict", json={"features": row}, headers=ANY_SCOPE, timeout=60.0)
         assert response.status_code == 200, response.text
 
     def predictions(self) -> float:
-        lines = httpx.get(f"{self.address}/metrics", headers=ANY_SCOPE).text.splitlines()
+        lines = httpx.get(f"{self.address}/metrics", headers=ANY_SCOPE, timeout=60.0).text.splitlines()
         (count,) = [line.split()[-1] for line in lines if line.startswith("model_predictions_total{")]
         return float(count)
 
@@ -138,10 +138,11 @@ def test_it_serves_stops_in_time_and_keeps_its_state_on_a_claim(pod: Pod, exampl
         assert _says(process, "Uid") == {str(USER)}
         assert _disk_is_read_only(process)
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
-            assert httpx.get(pod.address + _server()[kind]["httpGet"]["path"]).status_code == 200
-        assert httpx.post(f"{pod.address}/predict", json={"features": row}).status_code == 401
+            assert httpx.get(pod.address + _server()[kind]["httpGet"]["path"], timeout=60.0).status_code == 200
+        assert httpx.post(f"{pod.address}/predict", json={"features": row}, timeout=60.0).status_code == 401
         pod.predict(row)
-        assert httpx.get(f"{pod.address}/drift/status", headers=ANY_SCOPE).json()["monitoring"]["problems"] == []
+        status = httpx.get(f"{pod.address}/drift/status", headers=ANY_SCOPE, timeout=60.0).json()
+        assert status["monitoring"]["problems"] == []
     with pod.running():  # the pod that follows it
         pod.predict(row)
         assert pod.predictions() == (2.0 if pod.state == "claim" else 1.0)

@@ -31,7 +31,7 @@ def test_the_commands_of_the_page_find_the_drift_of_the_second_day(tmp_path: Pat
     address = f"http://127.0.0.1:{port}"
     with running(*serve[1:], "--port", str(port), log=log, cwd=cwd) as process:
         until(lambda: answers(address), process, log, 120.0)
-        status = httpx.get(f"{address}/drift/status").json()
+        status = httpx.get(f"{address}/drift/status", timeout=60.0).json()
     assert (status["rows_observed"], status["status"]) == (2_880, "drift_detected")
 
 

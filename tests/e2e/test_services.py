@@ -49,7 +49,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def _predict(running: Service, rows: int = ROWS) -> None:
     values = np.random.default_rng(2).normal(size=(rows, 2))
-    httpx.post(f"{running.address}/predict", json={"data": values.tolist()}).raise_for_status()
+    httpx.post(f"{running.address}/predict", json={"data": values.tolist()}, timeout=60.0).raise_for_status()
 
 
 def _status(running: Service) -> dict[str, Any]:

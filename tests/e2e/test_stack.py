@@ -93,11 +93,11 @@ def test_the_stack_stays_up_until_it_is_ended(
         assert stack.total(address["--prometheus-port"], "up") >= 1
         page = stack.alerts_page(address["--prometheus-port"])
         assert f"alerts         {page}" in log.read_text()
-        assert httpx.get(page).status_code == 200
+        assert httpx.get(page, timeout=60.0).status_code == 200
         alertmanager = stack.alertmanager_page(address["--alertmanager-port"])
         assert f"Alertmanager   {alertmanager}" in log.read_text()
-        assert "does not include a web" not in httpx.get(alertmanager).text
-        found = httpx.get(f"{address['--alertmanager-port']}/api/v2/alerts").json()
+        assert "does not include a web" not in httpx.get(alertmanager, timeout=60.0).text
+        found = httpx.get(f"{address['--alertmanager-port']}/api/v2/alerts", timeout=60.0).json()
         assert "Watchdog" in {alert["labels"]["alertname"] for alert in found}
         if stop is signal.SIGINT:
             os.killpg(process.pid, stop)  # as the terminal does

@@ -102,6 +102,6 @@ def test_after_everything_was_killed_the_window_is_there_at_once(bundle: Path, t
             os.killpg(running.supervisor.pid, signal.SIGKILL)
             running.supervisor.wait(timeout=30)
     with service(bundle, tmp_path / "state", workers, tmp_path / "log2", windows=EVERYTHING) as running:
-        status = httpx.get(f"{running.address}/drift/status").json()
+        status = httpx.get(f"{running.address}/drift/status", timeout=60.0).json()
         assert status["status"] != "insufficient_data"
         assert_nothing_answered_is_lost(bundle, running, load)

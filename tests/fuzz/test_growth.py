@@ -56,7 +56,7 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
     def series(self) -> set[Sample]:
-        families = text_string_to_metric_families(httpx.get(f"{self.address}/metrics").text)
+        families = text_string_to_metric_families(httpx.get(f"{self.address}/metrics", timeout=60.0).text)
         return {(sample.name, frozenset(sample.labels.items())) for family in families for sample in family.samples}
 
     def resident_mib(self) -> float:
@@ -95,7 +95,7 @@ def unknown(series: set[Sample], features: Sequence[str]) -> set[Sample]:
 def test_nothing_grows_and_no_series_appears_under_hostile_requests(target: Target, tolerant: Example) -> None:
     honest = {"data": [list(row.values()) for row in tolerant.rows(100)]}
     for _ in range(WARM // len(honest["data"])):
-        assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200
+        assert httpx.post(f"{target.address}/predict", json=honest, timeout=60.0).status_code == 200
     conversation = wire.conversations(paths_of(tolerant), bodies.hostile(tolerant))
 
     def attack(count: int) -> None:
@@ -111,11 +111,12 @@ def test_nothing_grows_and_no_series_appears_under_hostile_requests(target: Targ
         converse()
 
     attack(examples(CONVERSATIONS // 5))
-    assert httpx.post(f"{target.address}/ingest/tolerant", json=[{}]).status_code == httpx.codes.OK  # begins its series
+    begun = httpx.post(f"{target.address}/ingest/tolerant", json=[{}], timeout=60.0)
+    assert begun.status_code == httpx.codes.OK
     assert any(name.startswith("model_ingest_") for name, _ in target.series())
     series, memory = target.series(), target.resident_mib()
     attack(examples(CONVERSATIONS))
-    assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200, "others are served"
+    assert httpx.post(f"{target.address}/predict", json=honest, timeout=60.0).status_code == 200, "others are served"
     new = target.series() - series
     assert unknown(new, tolerant.names) == set()
     assert len([name for name, _ in new if name.startswith(VERDICTS)]) <= len(VERDICTS) * (len(tolerant.names) + 1)

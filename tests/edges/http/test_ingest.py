@@ -201,7 +201,7 @@ def _in_thread(server: Served, body: Sequence[Any]) -> Any:
     threads = ThreadPoolExecutor(1)
 
     def call() -> dict[str, Any]:
-        with httpx.Client(base_url=server.client.base_url) as client:
+        with httpx.Client(base_url=server.client.base_url, timeout=60.0) as client:
             found: dict[str, Any] = client.post("/ingest/elsewhere", json=body).json()
             return found
 
