@@ -181,9 +181,9 @@ def test_a_server_evaluates_by_interval_without_readers(binary: Example) -> None
     with served(binary, evaluation_interval_seconds=0.02) as running:
         running.predict({"instances": binary.rows(3)})
         deadline = time.monotonic() + 30.0
-        while running.monitor.last.report.rows_observed < 3 and time.monotonic() < deadline:
+        while running.monitor.last.report.rows_observed != 3:
+            assert time.monotonic() < deadline, running.monitor.last.report.rows_observed
             time.sleep(0.005)
-        assert running.monitor.last.report.rows_observed == 3
 
 
 # ---------------------------------------------------------------- the state in files

@@ -91,14 +91,15 @@ def settled(clients: Mapping[int, httpx.Client], sent: int) -> tuple[list[dict[s
 
     Those come every few seconds, so most rounds have none.
     """
-    deadline, alike = time.monotonic() + 90.0, False
-    while not alike and time.monotonic() < deadline:
+    deadline = time.monotonic() + 90.0
+    while True:
         statuses = [client.get("/drift/status").json() for client in clients.values()]
         metrics = [samples_of(client.get("/metrics").text) for client in clients.values()]
         is_logged = all(own["monitoring"]["prediction_log"]["rows"] == sent for own in statuses)
         same = all(same_in(own) == same_in(statuses[0]) for own in statuses)
-        alike = is_logged and same and all(lasting(own) == lasting(metrics[0]) for own in metrics)
-    return statuses, metrics
+        if is_logged and same and all(lasting(own) == lasting(metrics[0]) for own in metrics):
+            return statuses, metrics
+        assert time.monotonic() < deadline, (is_logged, [same_in(own) for own in statuses])
 
 
 def same_in(status: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +251,7 @@ def test_workers_are_added_and_taken_away(bundle: Path, tmp_path: Path) -> None:
         return lambda: len(running.pids()) == workers
 
     with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
-        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}).raise_for_status()
+        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}, timeout=60.0).raise_for_status()
         running.supervisor.send_signal(signal.SIGTTIN)
         assert sorted(running.clients(3)) == [0, 1, 2]
         for workers in (2, 1):
@@ -302,7 +303,7 @@ def test_a_fresh_state_is_asked_for_once_and_refused_while_it_is_in_use(bundle: 
     state, port = tmp_path / "state", "0"
     with service(bundle, state, 2, tmp_path / "log") as running:
         running.clients(2)
-        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}).raise_for_status()
+        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}, timeout=60.0).raise_for_status()
         options = ("--bundle", str(bundle), "--state-dir", str(state))
         refused = run("serve", *options, "--port", port, "--fresh-state")
         assert refused.returncode == 2
@@ -312,8 +313,8 @@ def test_a_fresh_state_is_asked_for_once_and_refused_while_it_is_in_use(bundle: 
     shown = run("state", "show", "--state-dir", str(state)).stdout
     assert "coin/1/0.log" in shown
     with service(bundle, state, 2, tmp_path / "log2") as running:
-        assert httpx.get(f"{running.address}/drift/status").json()["rows_observed"] == 300
+        assert httpx.get(f"{running.address}/drift/status", timeout=60.0).json()["rows_observed"] == 300
         stop(running)
     assert run("state", "reset", "--state-dir", str(state)).returncode == 0
     with service(bundle, state, 2, tmp_path / "log3") as running:
-        assert httpx.get(f"{running.address}/drift/status").json()["rows_observed"] == 0
+        assert httpx.get(f"{running.address}/drift/status", timeout=60.0).json()["rows_observed"] == 0

@@ -113,7 +113,8 @@ def test_the_thread_deletes_by_interval_and_goes_on_after_an_error(
     own = Upkeep(opened, Limits(10.0, 1 << 40), lambda: LATER, errors.append, _folder(store, tmp_path))
     own.start()
     deadline = time.monotonic() + 60.0
-    while own.looks.latest() is None and time.monotonic() < deadline:
+    while own.looks.latest() is None:
+        assert time.monotonic() < deadline, errors
         time.sleep(0.01)
     own.close(60.0)
     assert list(store.read(Selection("m"))) == []

@@ -164,7 +164,8 @@ def test_rows_beyond_the_queue_are_dropped_and_answers_do_not_wait(pair: Pairs, 
     own.model.gate.clear()
     (first,) = own.answer(*_batches(binary, [5]))
     time_limit = time.monotonic() + 30.0
-    while own.mirror._queue.rows and time.monotonic() < time_limit:  # until the thread waits at the gate
+    while own.mirror._queue.rows:  # until the thread waits at the gate
+        assert time.monotonic() < time_limit
         time.sleep(0.001)
     assert len(first.scores) == 5
     answers = own.answer(*_batches(binary, [6, 4, 1]))
