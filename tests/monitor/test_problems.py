@@ -44,6 +44,18 @@ def test_a_problem_is_shown_for_five_minutes_after_it_last_happened(clock: Clock
     assert problems.current() == []
 
 
+def test_parts_of_a_problem_end_at_different_times(clock: Clock) -> None:
+    problems = Problems(clock)
+    for part in ("metrics", "status"):
+        problems.record("disk", OSError("slow"), part=part)
+    assert problems.current() == ["disk: OSError: slow"]
+    problems.resolve("disk", "metrics")
+    problems.resolve("disk")
+    assert problems.current() == ["disk: OSError: slow"]
+    problems.resolve("disk", "status")
+    assert problems.current() == []
+
+
 def test_a_problem_that_lasts_is_shown_until_it_is_over_and_logged_once(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:

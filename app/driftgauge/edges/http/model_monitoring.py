@@ -49,6 +49,7 @@ from driftgauge.state.store import Store
 UNKNOWN_TASK: Final = "unknown"
 """The task of a model that another server serves, unless the settings say it."""
 UNREAD: Final = "state_not_read"
+"""A reading of the state failed or took too long; its parts are the readings, each of which may work again."""
 CATCH_UP_WAIT_SECONDS: Final = 0.05
 """How long a scrape waits for another worker that evaluates, before it goes on without a catch-up."""
 MIN_READ_SECONDS: Final = 0.05
@@ -178,8 +179,9 @@ class ModelMonitoring:
         """Return the latest report on ground truth of any worker, the one known if it cannot be read in time."""
         try:
             await self._read_performance.get(self.settings.evaluation_wait_seconds)
+            self.problems.resolve(UNREAD, "performance")
         except Exception as error:
-            self._unread(error)
+            self._unread(error, "performance")
         return self.performance
 
     def _look_at_performance(self) -> None:
@@ -217,25 +219,29 @@ class ModelMonitoring:
         if self.evaluator is not None:
             await self.evaluator.current()
         try:
-            return await self._read_facts.get(self._left(began))
+            facts = await self._read_facts.get(self._left(began))
         except Exception as error:
-            self._unread(error)
+            self._unread(error, "facts")
             return self._facts_of(self.store.own_and_known(), self.monitor.last.at, healthy=False)
+        self.problems.resolve(UNREAD, "facts")
+        return facts
 
     async def state(self) -> tuple[list[str], dict[str, Any]]:
         """Return the problems and how state is kept; the monitor is evaluated first if rows came."""
         began = time.monotonic()
         await self.evaluations.current()
         try:
-            return await self._read_state.get(self._left(began))
+            state = await self._read_state.get(self._left(began))
         except Exception as error:
-            self._unread(error)
+            self._unread(error, "state")
             kept = "files" if self._persistent else "memory"
             return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
+        self.problems.resolve(UNREAD, "state")
+        return state
 
-    def _unread(self, error: Exception) -> None:
+    def _unread(self, error: Exception, part: str) -> None:
         late = TimeoutError(f"the state was not read within {self.settings.evaluation_wait_seconds:g} s")
-        self.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
+        self.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error, part=part)
 
     def _left(self, began: float) -> float:
         return max(MIN_READ_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))

@@ -253,11 +253,13 @@ class Monitoring:
     async def _members(self) -> tuple[Sequence[SlotTotals], LogFacts | None]:
         """Return what the workers have counted, and what is known of the prediction log."""
         try:
-            return await self._read_members.get(self.settings.evaluation_wait_seconds)
+            members = await self._read_members.get(self.settings.evaluation_wait_seconds)
         except Exception as error:
             late = TimeoutError(f"the state was not read within {self.settings.evaluation_wait_seconds:g} s")
-            self.service.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
+            self.service.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error, part="workers")
             return self.service.store.own_and_known(), None
+        self.service.problems.resolve(UNREAD, "workers")
+        return members
 
     def _log_facts(self, members: Sequence[SlotTotals]) -> LogFacts | None:
         running = [own.counted["process"][QUEUED] for own in members if own.is_running]
