@@ -312,6 +312,13 @@ def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_pat
     find(given, found, tmp_path)
 
 
+def test_recovered_rows_are_those_of_each_process_since_it_started(tmp_path: Path) -> None:
+    # They are counted while the process starts, so a rate would be zero.
+    given: Given = {"model_ingest_recovered_rows_total": [({}, "800x10"), ({"instance": "app-2:8000"}, "0x10")]}
+    (query,) = asked("overview", "Rows recovered from Kafka")
+    find(given, [(query, '{instance="app-1:8000"}', 800), (query, '{instance="app-2:8000"}', 0)], tmp_path)
+
+
 def test_outliers_are_shown_beside_the_reference_and_the_limit(tmp_path: Path) -> None:
     given: Given = {
         "model_outlier_ratio": [({"window": "1000"}, 0.3), ({"window": "1h"}, 0.9)],

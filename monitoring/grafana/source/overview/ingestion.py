@@ -73,4 +73,11 @@ def _waiting() -> list[AnyPanel]:
               for name in ("pauses", "rebalances", "errors")),
             empty="no consumer of Kafka",
         ),
+        lines(
+            Text("Rows recovered from Kafka", "Rows that processes have counted since they started in place of one "
+                 "that was killed: it had claimed their messages. None is lost or counted twice. Bad: more than zero "
+                 "without a known restart, or again and again: processes are killed.", PLAIN),
+            Query(f"sum by (instance) (model_ingest_recovered_rows_total{{{MODEL_IS}}})", "{{instance}}"),
+            empty="no consumer of Kafka",
+        ),
     ]  # fmt: skip
