@@ -66,6 +66,7 @@ FOLD_POINTS: Final = tuple(point for point in FAILPOINTS if point.startswith("fo
 HISTORY_POINTS: Final = tuple(point for point in FAILPOINTS if point.startswith("history."))
 WORK_POINTS: Final = tuple(point for point in FAILPOINTS if point not in (*FOLD_POINTS, *HISTORY_POINTS))
 """Failpoints that every worker passes which appends rows and catches up."""
+CATCH_UP_POINTS: Final = tuple(point for point in WORK_POINTS if point.startswith(("catch_up.", "checkpoint.")))
 
 MOST_ROWS_OF_ONE: Final = 8_000
 """Rows of each worker that folds."""

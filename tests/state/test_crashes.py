@@ -22,6 +22,7 @@ from tests.crashes import (
 )
 from tests.histories import NAMES, assert_same_history, kept_in_memory, minutely
 from tests.writers import (
+    CATCH_UP_POINTS,
     FILES,
     FOLD_POINTS,
     HISTORY_POINTS,
@@ -37,7 +38,6 @@ from tests.writers import (
 pytestmark = pytest.mark.e2e
 
 KILLS = 5
-CATCH_UP_POINTS = tuple(point for point in WORK_POINTS if point.startswith(("catch_up.", "checkpoint.")))
 SHORT = ("append.written", "checkpoint.page", "history.written")
 """The points that the short tier kills at."""
 
