@@ -7,6 +7,7 @@ this program prints; `--write` writes them there. Prices, if given, add a column
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmarks.scaling_constants import (
     GIB_OF_WORKER_STATE,
     HTTP_SECONDS,
     KAFKA_SECONDS,
+    KAFKA_WIDE_SECONDS,
     LIBRARY_SECONDS,
     LOG_BYTES,
     LOG_SECONDS,
@@ -49,6 +51,9 @@ MODELS_PER_SERVER: Final = 100
 SCRAPE_INTERVAL_SECONDS: Final = 15.0
 DAY_SECONDS: Final = 86_400.0
 MONTH_HOURS: Final = 730.0
+LOG_DAYS: Final = 30.0
+EXAMPLE_MODELS: Final = 100
+EXAMPLE_RATE: Final = 10_000
 ONE_PROMETHEUS: Final = 3_000_000
 """Series that one Prometheus holds with ease: an estimate."""
 LARGE_PROMETHEUS: Final = 10_000_000
@@ -114,7 +119,7 @@ class Plan:
         """Return what the prediction log grows by."""
         return self.rate * LOG_BYTES * DAY_SECONDS / 1e9
 
-    def money_a_month(self, prices: Prices, days: float = 30.0) -> float:
+    def money_a_month(self, prices: Prices, days: float = LOG_DAYS) -> float:
         """Return the price of a month: whole cores, memory with Prometheus', and the log of so many days."""
         hourly = self.servers * self.workers * prices.core_hour + (self.gib + self.prometheus_gib) * prices.gib_hour
         return MONTH_HOURS * hourly + self.log_gb_a_day * days * prices.disk_gb_month
@@ -166,20 +171,39 @@ def _cells(own: Plan, prices: Prices) -> list[str]:
 
 def ways_table() -> list[str]:
     """Return the table of busy cores for rows alone, by the way they come."""
-    heads = ["rows/s", "a request each", "library, 100 rows a call", "HTTP, 500 rows a request", "Kafka"]
-    heads += ["`check` of Parquet", "Parquet, GB a day"]
+    ways = {
+        "a request each": REQUEST_SECONDS,
+        "library, 100 rows a call": LIBRARY_SECONDS,
+        "HTTP, 500 rows a request": HTTP_SECONDS,
+        "Kafka": KAFKA_SECONDS,
+        "Kafka, several consumers with profiles": KAFKA_WIDE_SECONDS,
+        "`check` of Parquet": TABLE_SECONDS,
+    }
     rows = [
         [
             f"{rate:,}",
-            *(
-                _short(rate * seconds)
-                for seconds in (REQUEST_SECONDS, LIBRARY_SECONDS, HTTP_SECONDS, KAFKA_SECONDS, TABLE_SECONDS)
-            ),
+            *(_short(rate * seconds) for seconds in ways.values()),
             _short(rate * TABLE_BYTES * DAY_SECONDS / 1e9),
         ]
         for rate in RATES
     ]
-    return _table(heads, rows)
+    return _table(["rows/s", *ways, "Parquet, GB a day"], rows)
+
+
+def example() -> str:
+    """Return what one plan takes and costs, in a sentence for each."""
+    own = plan(EXAMPLE_MODELS, EXAMPLE_RATE)
+    prices = Prices(core_hour=0.04, gib_hour=0.005, disk_gb_month=0.08)
+    kept, none = (own.money_a_month(prices, days) for days in (LOG_DAYS, 0.0))
+    sentences = [
+        f"{own.models:,} models and {own.rate:,} rows/s, one in each request, take {own.servers:,} × {own.workers}",
+        f"workers. Each server needs {own.workers} cores and {_short(own.gib / own.servers)} GiB, and what your models",
+        f"take beside that. Prometheus needs {_short(own.prometheus_gib)} GiB.",
+        f"At {prices.core_hour} for an hour of a core, {prices.gib_hour} for an hour of a GiB and",
+        f"{prices.disk_gb_month} for a month of a GB of disk, this costs {_short(none)} a month without a prediction",
+        f"log, and {_short(kept)} with {LOG_DAYS:g} days of it ({_short(own.log_gb_a_day * LOG_DAYS)} GB).",
+    ]
+    return " ".join(sentences)
 
 
 def constants_table() -> list[str]:
@@ -208,6 +232,7 @@ def written(page: str) -> str:
     after = rest.split(END)[1]
     tables = [
         *("", "### Served by Driftgauge", *plans_table()),
+        *("", "### An example", *textwrap.wrap(example(), 135)),
         *("", "### Cores for the rows alone, by the way they come", *ways_table()),
         *("", "### What the tables are computed from", *constants_table(), ""),
     ]
