@@ -14,7 +14,8 @@ from driftgauge.metrics.families import read_families
 from driftgauge.telemetry.delivery import Delivery
 from driftgauge.telemetry.exporters import metric_exporter
 from driftgauge.telemetry.options import TelemetryOptions
-from driftgauge.telemetry.points import Points, Starts
+from driftgauge.telemetry.points import Points
+from driftgauge.telemetry.starts import Starts
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsPartialSuccess,
     ExportMetricsServiceResponse,

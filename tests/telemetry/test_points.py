@@ -7,7 +7,8 @@ import pytest
 from driftgauge.metrics.facts import Exemplar
 from driftgauge.metrics.families import read_families
 from driftgauge.telemetry.names import otel_name
-from driftgauge.telemetry.points import Points, Starts, count_points
+from driftgauge.telemetry.points import Points, count_points
+from driftgauge.telemetry.starts import Starts
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics

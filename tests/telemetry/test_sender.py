@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from driftgauge.common.private_files import FileLock
-from driftgauge.telemetry.points import Starts
 from driftgauge.telemetry.sender import MetricSender, Page
+from driftgauge.telemetry.starts import FILE, Starts
 from driftgauge.telemetry.tally import Tally
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
@@ -39,6 +39,7 @@ class Sending:
 
     def __init__(self, folder: Path | None, interval: float = 0.01) -> None:
         self.kept, self.tally = Kept(), Tally(None, 0, ["metrics"])
+        self.text = PAGE
         self.failed: list[str | None] = []
         self.errors: list[Exception] = []
         self.is_page_damaged = False
@@ -49,7 +50,7 @@ class Sending:
             self.page,
             Resource({}),
             "1.0",
-            Starts(1.0),
+            Starts(1.0, folder),
             lock,
             interval,
             self.tally,
@@ -61,7 +62,7 @@ class Sending:
     async def page(self) -> Page:
         if self.is_page_damaged:
             raise ValueError("no page")
-        return [PAGE[:20].encode(), PAGE[20:].encode()], {}
+        return [self.text[:20].encode(), self.text[20:].encode()], {}
 
     async def until(self, condition: Callable[[], bool]) -> None:
         running = asyncio.create_task(self.sender.run(self.errors.append))
@@ -139,3 +140,41 @@ def test_a_worker_that_is_not_the_sender_sends_nothing_at_the_end(tmp_path: Path
     asyncio.run(run())
     assert second.kept.data == []
     assert second.kept.is_shut
+
+
+def counter(value: int) -> str:
+    return (
+        f"# HELP model_predictions_total P.\n# TYPE model_predictions_total counter\nmodel_predictions_total {value}\n"
+    )
+
+
+def starts_of(own: Sending) -> list[int | None]:
+    """Return the start of the only series in each transmission."""
+    return [
+        point.start_time_unix_nano
+        for data in own.kept.data
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+    ]
+
+
+def test_the_next_sender_knows_what_the_one_before_has_sent_last(tmp_path: Path) -> None:
+    first, second, third = (Sending(tmp_path) for _ in range(3))
+    first.text, second.text, third.text = counter(5), counter(5), counter(2)
+
+    async def run() -> None:
+        for own in (first, second, third):
+            await own.until(lambda own=own: bool(own.kept.data))  # type: ignore[misc]
+            await own.sender.close(60.0)
+
+    asyncio.run(run())
+    assert set(starts_of(first) + starts_of(second)) == {1_000_000_000}
+    assert set(starts_of(third)) == {5_000_000_000}  # the time of the last points
+
+
+def test_points_are_sent_also_where_their_values_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    own = Sending(tmp_path)
+    asyncio.run(own.until(lambda: len(own.kept.data) >= 2 and len(own.errors) >= 2))
+    assert own.items["sent"] >= 2
+    assert {type(error) for error in own.errors} == {IsADirectoryError}

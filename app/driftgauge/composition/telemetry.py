@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,12 +24,12 @@ from driftgauge.metrics.render import render_chunks
 from driftgauge.monitor.problems import Problems
 from driftgauge.settings.options import Settings
 from driftgauge.telemetry.exporters import LastMessage, metric_exporter, span_exporter
-from driftgauge.telemetry.identity import instance_of, resource_of
+from driftgauge.telemetry.identity import Instance, instance_of, resource_of
 from driftgauge.telemetry.options import TelemetryOptions
-from driftgauge.telemetry.points import Starts
 from driftgauge.telemetry.sender import MetricSender, Page
 from driftgauge.telemetry.service import Failures, Telemetry
 from driftgauge.telemetry.spans import CountedExporter, RequestTracer
+from driftgauge.telemetry.starts import Starts
 from driftgauge.telemetry.tally import Tally
 
 PROBLEM: Final = "telemetry"
@@ -52,50 +53,74 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
     record = partial(problems.record, PROBLEM)
     folder = _folder(settings.state_folder, monitoring)
     tally = Tally(folder, monitoring.service.store.number, signals)
-    try:
-        instance = instance_of(folder, clock())
-    except OSError as error:
-        record(error)
-        instance = instance_of(None, clock())
-    resource = resource_of(instance, __version__, settings.otlp_resource_attributes)
     messages = LastMessage()
     failures = Failures(messages, place(options.endpoint), record, lambda signal: tally.delivered(signal, clock()))
-
-    async def page() -> Page:
-        facts, server = await monitoring.facts()
-        pieces, _ = render_chunks(PLAIN_TEXT, facts, server, monitoring.exposed)
-        return pieces, server.telemetry.exemplars if server.telemetry else {}
-
-    sender = tracer = None
-    if "metrics" in signals:
-        lock = None if folder is None else FileLock(folder / "lock")
-        sender = MetricSender(
-            metric_exporter(options, messages.delivery("metrics")),
-            page,
-            resource,
-            __version__,
-            Starts(instance.since),
-            lock,
-            options.interval_seconds,
-            tally,
-            failures.of("metrics"),
-            messages.delivery("metrics").take_rejected,
-            clock,
-        )
-    if "traces" in signals:
-        spans = span_exporter(options, messages.delivery("traces"))
-        exporter = CountedExporter(
-            spans, tally, options.max_queued_spans, failures.of("traces"), messages.delivery("traces").take_rejected
-        )
-        try:
-            tracer = RequestTracer(
-                exporter, resource, __version__, options.trace_ratio, options.max_queued_spans, tally, clock
-            )
-        except ValueError as error:  # of OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or of a limit of attributes
-            raise SettingsError(f"a variable OTEL_… of the environment cannot be used: {error}") from error
+    instance = _instance(folder, clock, record)
+    sending = _Sending(options, instance, settings.otlp_resource_attributes, tally, messages, failures, clock)
+    sender = sending.metrics(monitoring, folder) if "metrics" in signals else None
+    tracer = sending.traces() if "traces" in signals else None
     telemetry = Telemetry(tally, messages, failures, sender, tracer, options, clock, record)
     monitoring.telemetry = telemetry
     return telemetry
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What the senders of both signals share."""
+
+    options: TelemetryOptions
+    instance: Instance
+    attributes: Mapping[str, str]
+    """Of the settings."""
+    tally: Tally
+    messages: LastMessage
+    failures: Failures
+    clock: Callable[[], float]
+
+    def metrics(self, monitoring: Monitoring, folder: Path | None) -> MetricSender:
+        """Return what sends the metrics of the server."""
+
+        async def page() -> Page:
+            facts, server = await monitoring.facts()
+            pieces, _ = render_chunks(PLAIN_TEXT, facts, server, monitoring.exposed)
+            return pieces, server.telemetry.exemplars if server.telemetry else {}
+
+        delivery = self.messages.delivery("metrics")
+        return MetricSender(
+            metric_exporter(self.options, delivery),
+            page,
+            resource_of(self.instance, __version__, self.attributes),
+            __version__,
+            Starts(self.instance.since, folder),
+            None if folder is None else FileLock(folder / "lock"),
+            self.options.interval_seconds,
+            self.tally,
+            self.failures.of("metrics"),
+            delivery.take_rejected,
+            self.clock,
+        )
+
+    def traces(self) -> RequestTracer:
+        """Return what traces requests; SettingsError for a variable of the environment that cannot be used."""
+        options, delivery = self.options, self.messages.delivery("traces")
+        spans = span_exporter(options, delivery)
+        failed = self.failures.of("traces")
+        exporter = CountedExporter(spans, self.tally, options.max_queued_spans, failed, delivery.take_rejected)
+        resource = resource_of(self.instance, __version__, self.attributes)
+        ratio, most = options.trace_ratio, options.max_queued_spans
+        try:
+            return RequestTracer(exporter, resource, __version__, ratio, most, self.tally, self.clock)
+        except ValueError as error:  # of OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or of a limit of attributes
+            raise SettingsError(f"a variable OTEL_… of the environment cannot be used: {error}") from error
+
+
+def _instance(folder: Path | None, clock: Callable[[], float], record: Callable[[Exception], None]) -> Instance:
+    """Return the identity of the server, a new one where its folder cannot keep it."""
+    try:
+        return instance_of(folder, clock())
+    except OSError as error:
+        record(error)
+        return instance_of(None, clock())
 
 
 def traced_by(telemetry: Telemetry) -> Callable[[ASGIApp], ASGIApp] | None:

@@ -36,27 +36,15 @@ def metric_exporter(options: TelemetryOptions, delivery: Delivery) -> MetricExpo
     if options.protocol == "grpc":
         with _installed("otlp-grpc"):
             from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as OverGrpc
-
-        own: MetricExporter = _read(OverGrpc, delivery)(
-            endpoint=options.endpoint,
-            insecure=_is_plain(options),
-            headers=_grpc_headers(options),
-            timeout=options.timeout_seconds,
-            max_export_batch_size=POINTS_AT_ONCE,
-        )
-        return own
+        over_grpc: MetricExporter = _over_grpc(OverGrpc, options, delivery, max_export_batch_size=POINTS_AT_ONCE)
+        return over_grpc
     with _installed("otlp"):
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as OverHttp
-
-        from driftgauge.telemetry.http_session import CollectorSession
-
-    return OverHttp(
-        endpoint=f"{options.endpoint.rstrip('/')}/v1/metrics",
-        headers=dict(options.headers) or None,
-        timeout=options.timeout_seconds,
-        max_export_batch_size=POINTS_AT_ONCE,
-        session=CollectorSession(delivery, ExportMetricsServiceResponse, time.time),
+    answer = ExportMetricsServiceResponse
+    over_http: MetricExporter = _over_http(
+        OverHttp, options, delivery, "metrics", answer, max_export_batch_size=POINTS_AT_ONCE
     )
+    return over_http
 
 
 def span_exporter(options: TelemetryOptions, delivery: Delivery) -> SpanExporter:
@@ -65,24 +53,37 @@ def span_exporter(options: TelemetryOptions, delivery: Delivery) -> SpanExporter
     if options.protocol == "grpc":
         with _installed("otlp-grpc"):
             from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as OverGrpc
-
-        own: SpanExporter = _read(OverGrpc, delivery)(
-            endpoint=options.endpoint,
-            insecure=_is_plain(options),
-            headers=_grpc_headers(options),
-            timeout=options.timeout_seconds,
-        )
-        return own
+        over_grpc: SpanExporter = _over_grpc(OverGrpc, options, delivery)
+        return over_grpc
     with _installed("otlp"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as OverHttp
+    over_http: SpanExporter = _over_http(OverHttp, options, delivery, "traces", ExportTraceServiceResponse)
+    return over_http
 
-        from driftgauge.telemetry.http_session import CollectorSession
 
-    return OverHttp(
-        endpoint=f"{options.endpoint.rstrip('/')}/v1/traces",
+def _over_grpc(exporter: Any, options: TelemetryOptions, delivery: Delivery, **more: int) -> Any:
+    """Return an exporter of a class over gRPC."""
+    return _read(exporter, delivery)(
+        endpoint=options.endpoint,
+        insecure=_is_plain(options),
+        headers=_grpc_headers(options),
+        timeout=options.timeout_seconds,
+        **more,
+    )
+
+
+def _over_http(
+    exporter: Any, options: TelemetryOptions, delivery: Delivery, signal: str, answer: Any, **more: int
+) -> Any:
+    """Return an exporter of a class over HTTP."""
+    from driftgauge.telemetry.http_session import CollectorSession  # its library is installed by now
+
+    return exporter(
+        endpoint=f"{options.endpoint.rstrip('/')}/v1/{signal}",
         headers=dict(options.headers) or None,
         timeout=options.timeout_seconds,
-        session=CollectorSession(delivery, ExportTraceServiceResponse, time.time),
+        session=CollectorSession(delivery, answer, time.time),
+        **more,
     )
 
 

@@ -28,40 +28,11 @@ from prometheus_client.samples import Sample
 from driftgauge.metrics.facts import Exemplar
 from driftgauge.metrics.server_series import HTTP_DURATION
 from driftgauge.telemetry.names import TOTAL, otel_name
+from driftgauge.telemetry.starts import Key, Starts, nanoseconds
 
 SCOPE: Final = "driftgauge"
-NANOSECONDS: Final = 1_000_000_000
 CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
 Exemplars = Mapping[tuple[str, ...], Mapping[int, Exemplar]]
-Key = tuple[str, tuple[tuple[str, str], ...]]
-"""A series: its name, and its labels."""
-
-
-def nanoseconds(at: float) -> int:
-    """Return a time in seconds as OpenTelemetry counts it."""
-    return round(at * NANOSECONDS)
-
-
-@dataclass
-class Starts:
-    """Since when each series counts: a count that has become smaller began after the points before."""
-
-    since: float
-    """When counters began, seconds since 1970."""
-    _last: dict[Key, float] = field(default_factory=dict)
-    _reset: dict[Key, float] = field(default_factory=dict)
-    _sent_at: float | None = None
-
-    def of(self, key: Key, value: float) -> int:
-        """Return since when a series counts, given its value now."""
-        if value < self._last.get(key, 0.0):
-            self._reset[key] = self.since if self._sent_at is None else self._sent_at
-        self._last[key] = value
-        return nanoseconds(self._reset.get(key, self.since))
-
-    def sent(self, at: float) -> None:
-        """Note that points of this time are complete."""
-        self._sent_at = at
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from opentelemetry.sdk.resources import Resource
 
 from driftgauge.common.private_files import FileLock
 from driftgauge.metrics.families import read_families
-from driftgauge.telemetry.points import Exemplars, Points, Starts, count_points
+from driftgauge.telemetry.points import Exemplars, Points, count_points
+from driftgauge.telemetry.starts import Starts
 from driftgauge.telemetry.tally import Tally
 
 TURN_SECONDS: Final = 0.0005
@@ -72,7 +73,10 @@ class MetricSender:
             await asyncio.sleep(self._interval_seconds if self._is_sender else PLACE_SECONDS)
 
     def _acquire(self) -> bool:
-        return self._lock is None or self._lock.acquire()
+        if self._lock is not None and not self._lock.acquire():
+            return False
+        self._starts.load()
+        return True
 
     async def send(self) -> None:
         """Send all metrics as they are now."""
@@ -86,6 +90,7 @@ class MetricSender:
         try:
             points = Points(at, self._starts, exemplars)
             data = points.data(read_families(page.decode()), self._resource, self._version)
+            unsaved = self._save()
             count, is_sent = count_points(data), False
             try:
                 is_sent = self._exporter.export(data) is MetricExportResult.SUCCESS
@@ -95,8 +100,18 @@ class MetricSender:
                 self._tally.add("metrics", "sent", count - lost)
                 self._tally.add("metrics", "failed", lost)
                 self._failed("metrics" if lost else None)
+            if unsaved is not None:
+                raise unsaved
         finally:
             self._is_busy = False
+
+    def _save(self) -> OSError | None:
+        """Keep what is about to be sent for the next sender; points are sent also where that fails."""
+        try:
+            self._starts.save()
+        except OSError as error:
+            return error
+        return None
 
     async def close(self, seconds: float) -> None:
         """Send the last numbers if there is time, and leave the place to another worker."""
