@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from driftgauge.metrics.series import LATENCY_BUCKETS
-from driftgauge.telemetry.spans import SHOWN_IDS, CountedExporter, RequestTracer
+from driftgauge.telemetry.spans import MOST_STATE, SHOWN_IDS, CountedExporter, RequestTracer
 from driftgauge.telemetry.tally import Tally
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -110,6 +113,70 @@ def test_a_damaged_trace_context_counts_as_none(headers: list[tuple[bytes, bytes
     assert none.close() == []
     (span,) = all_of.close()
     assert span.parent is None
+
+
+HEX = st.text("0123456789abcdef", max_size=40).map(str.encode)
+NEARLY = st.tuples(
+    st.sampled_from([b"00", b"01", b"cc", b"fe", b"ff", b"FF", b"0", b"000"]) | HEX,
+    st.sampled_from([TRACE.encode(), b"0" * 32, TRACE.upper().encode(), b"ab" * 15, b"ab" * 17]) | HEX,
+    st.sampled_from([PARENT.encode(), b"0" * 16, b"cd" * 7]) | HEX,
+    st.sampled_from([b"00", b"01", b"02", b"03", b"ff", b"1"]) | HEX,
+).map(b"-".join)
+ENDS = st.sampled_from([b"", b"-", b"-00", b" ", b"\t", b"\xff", b"\xc3\xa9", b"x"])
+PARENTS = st.builds(bytes.__add__, NEARLY, ENDS) | st.binary(max_size=80) | st.just(b"0" * 70_000)
+STATES = (
+    st.binary(max_size=600)
+    | st.sampled_from([b"a=1", b"a=1,b=2", b"a=" + b"1" * 70_000, b",".join([b"a=1"] * 20_000), b"=,=", b"a@b@c=1"])
+    | st.lists(st.sampled_from([b"a=1", b"a=1,a=2", b"x@y=z", b" ", b"="]), max_size=40).map(b",".join)
+)
+HOSTILE = st.lists(
+    st.tuples(st.just(b"traceparent"), PARENTS)
+    | st.tuples(st.sampled_from([b"tracestate", b"baggage", b"b3"]), STATES)
+    | st.just(TRACED),
+    max_size=5,
+)
+W3C = re.compile(rb"[ \t]*(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[^\n]*)?[ \t]*")
+
+
+def context_in(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, bool] | None:
+    """Return the trace id of the caller and whether it traces, as W3C Trace Context has it; None if it is invalid."""
+    parents = [value for name, value in headers if name == b"traceparent"]
+    found = W3C.fullmatch(parents[0]) if len(parents) == 1 else None
+    if found is None or not int(found[2], 16) or not int(found[3], 16) or (found[1] == b"00" and found[5]):
+        return None
+    return found[2].decode(), bool(int(found[4], 16) & 1)
+
+
+@given(HOSTILE)
+def test_hostile_headers_begin_a_trace_of_their_own_or_go_on_with_a_valid_one(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    own, expected = Tracing(1.0), context_in(headers)
+    own.trace(*headers)
+    spans = own.close()
+    if expected is None:
+        (span,) = spans
+        assert span.parent is None
+        return
+    trace_id, is_traced = expected
+    assert len(spans) == is_traced
+    for span in spans:
+        assert span.context is not None
+        assert f"{span.context.trace_id:032x}" == trace_id
+        assert len(span.context.trace_state.to_header()) <= MOST_STATE
+
+
+def test_a_long_tracestate_is_left_out_and_the_trace_goes_on() -> None:
+    own, longest = Tracing(), b"a=" + b"1" * 200 + b",b=" + b"2" * 200 + b",c=" + b"3" * 105
+    assert len(longest) == MOST_STATE + 1
+    own.trace(TRACED, (b"tracestate", longest[:-1]))
+    own.trace(TRACED, (b"tracestate", longest))
+    kept, left_out = own.close()
+    assert kept.context is not None
+    assert left_out.context is not None
+    assert kept.context.trace_state.to_header() == longest[:-1].decode()
+    assert left_out.context.trace_state.to_header() == ""
+    assert f"{left_out.context.trace_id:032x}" == TRACE
 
 
 def test_a_span_says_what_was_asked_and_answered() -> None:

@@ -49,14 +49,14 @@ class TelemetrySettings(BaseModel):
     otlp_headers_file: Path | None = Field(
         None,
         description="File with headers of each request, such as a token of the collector: a line `name: value` for "
-        "each. Default: those of OTEL_EXPORTER_OTLP_HEADERS.",
+        "each. Default: the headers in OTEL_EXPORTER_OTLP_HEADERS.",
     )
     otlp_signals: Annotated[tuple[Signal, ...], NoDecode, BeforeValidator(_split)] = Field(
         ("metrics", "traces"), min_length=1, description="What is sent: `metrics`, `traces`, or both."
     )
     otlp_resource_attributes: Annotated[dict[str, str], NoDecode, BeforeValidator(_attributes)] = Field(
         {},
-        description=f"Attributes of the server in all that is sent, e.g. `{_EXAMPLE}`; they come before those of "
+        description=f"Attributes of the server in all that is sent, e.g. `{_EXAMPLE}`. They take precedence over "
         "OTEL_RESOURCE_ATTRIBUTES.",
     )
     otlp_interval_seconds: float = Field(60.0, ge=1, le=3_600, description="Time between two transmissions of metrics.")
@@ -67,8 +67,8 @@ class TelemetrySettings(BaseModel):
         0.01,
         ge=0,
         le=1,
-        description="Share of the requests without a `traceparent` header that are traced. With one, the caller "
-        "decides: those that it traces are traced here too.",
+        description="Share of the requests without a `traceparent` header that are traced. With this header the "
+        "caller decides: a request that it traces is traced here too.",
     )
     otlp_max_queued_spans: int = Field(
         2_048, ge=512, le=1_000_000, description="Spans of a worker that may wait to be sent; more are dropped."

@@ -25,6 +25,8 @@ SHOWN_IDS: Final = 32
 SERVER_ERROR: Final = 500
 SHOWN_PATH: Final = 1_024
 """Characters of a path that a span has: what waits to be sent stays small, whatever is asked."""
+MOST_STATE: Final = 512
+"""Longest `tracestate` that is kept, as much as W3C Trace Context asks for; a span may wait in a queue with it."""
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 OTHER: Final = "_OTHER"
 """Any other method, by the conventions."""
@@ -44,7 +46,7 @@ class CountedExporter(SpanExporter):
     ) -> None:
         """`failed` is called with a signal's name after a failure, and with None after a success.
 
-        `rejected` returns how many spans the collector did not take of those that it was sent.
+        `rejected` returns how many of the spans it was sent the collector did not take.
         """
         self._inner: Final = inner
         self._tally: Final = tally
@@ -99,7 +101,7 @@ class CountedExporter(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
     def abandon(self) -> None:
-        """Count the spans that still wait as dropped, and those that are on their way as failed."""
+        """Count waiting spans as dropped, and spans on their way as failed."""
         with self._lock:
             self._is_abandoned = True
             self._tally.add("traces", "dropped", self._waiting)
@@ -167,7 +169,7 @@ class RequestSpan:
 
 
 class RequestTracer:
-    """Begins the spans of requests that are traced: those that their callers trace, and a share of the others."""
+    """Begins spans: of all requests whose callers trace them, and of a share of the other requests."""
 
     def __init__(
         self,
@@ -205,12 +207,15 @@ class RequestTracer:
         if len(found) != 1:
             return None
         state = b",".join(value for name, value in headers if name == b"tracestate")
-        carrier = {"traceparent": found[0].decode("latin-1"), "tracestate": state.decode("latin-1")}
+        carrier = {
+            "traceparent": found[0].decode("latin-1"),
+            "tracestate": state.decode("latin-1") if len(state) <= MOST_STATE else "",
+        }
         context = self._context.extract(carrier, Context())
         return context if get_current_span(context).get_span_context().is_valid else None
 
     def close(self, seconds: float) -> None:
-        """Send the spans that wait, for this time; those that are left are counted as dropped."""
+        """Send waiting spans for at most this time; the rest is counted as dropped."""
         ending = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
         ending.start()
         ending.join(seconds)
