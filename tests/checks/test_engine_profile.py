@@ -154,3 +154,23 @@ def test_a_table_that_changes_while_it_is_counted_is_refused(new: str) -> None:
     profiler = EngineProfiler(EngineTable(connection.table("t"), "t"), baseline, progress=change)
     with pytest.raises(TableError, match="t changed while its rows were counted: check a copy of the table"):
         list(profiler.profiles())
+
+
+def test_a_column_may_have_any_name(hold: Hold) -> None:
+    names = [
+        "driftgauge_period",
+        "Driftgauge_Hour",
+        "period",
+        "hour",
+        "rows",
+        "v",
+        "n",
+        "start",
+        "index0",
+        "per%cent%s",
+    ]
+    table = pa.table({name: np.arange(30) % (i + 2) for i, name in enumerate(names)} | {"c": ["a", "b", "c"] * 10})
+    table = table.append_column("at", pa.array(range(0, 30 * 600, 600), pa.int64()))
+    baseline = create_baseline(table, BaselineOptions(ignore=["at"]))
+    (found,) = EngineProfiler(hold(table), baseline, time="at").profiles()
+    assert found.named("rows") == in_memory(baseline, table, "at")

@@ -135,6 +135,22 @@ def test_all_queries_of_postgresql_see_the_rows_of_one_moment(postgres: Postgres
             assert table.count() == 11
 
 
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("?table=t&options=-c%20statement_timeout%3D50", "canceling statement due to statement timeout"),
+        ("?table=times", "timestamp too large"),
+    ],
+)
+def test_what_postgresql_refuses_is_said_in_its_words(postgres: Postgres, address: str, why: str) -> None:
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as own:
+        own.execute("CREATE VIEW t AS SELECT 1 AS x FROM pg_sleep(1)")
+        own.execute("CREATE TABLE times AS SELECT 'infinity'::timestamptz AS at")
+    with pytest.raises(TableError, match=why), opened(f"{url}{address}") as table:
+        table.fetch(table.table)
+
+
 def test_other_formats_are_left_to_memory(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"x": 1}\n')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -186,13 +186,14 @@ class EngineProfiler:
 
     def _counted(self, keys: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:
         """Return the aggregates of each group, from one pass over all columns."""
-        table = self._source.table.mutate(**{f"driftgauge_{name}": key for name, key in keys.items()})
+        names = _unused(self._source.column_names, keys)
+        table = self._source.table.mutate(**{names[key]: own for key, own in keys.items()})
         wanted: dict[str, Any] = {"rows": table.count()}
         for own in self._numbers:
             wanted |= own.aggregates(table, self._sums, self._baseline)
         if self._time is not None:
             wanted |= {"start": table[self._time].min(), "end": table[self._time].max()}
-        rows = self._source.fetch(table.group_by("driftgauge_period", "driftgauge_hour").aggregate(**wanted))
+        rows = self._source.fetch(table.group_by(*names.values()).aggregate(**wanted))
         times = {}
         if self._time is not None and rows.num_rows:
             times = {end: as_seconds(rows[end], self._time).tolist() for end in ("start", "end")}
@@ -200,7 +201,8 @@ class EngineProfiler:
         for index, row in enumerate(rows.to_pylist()):
             own_times = {end: values[index] for end, values in times.items()}
             row |= {f"rows{own.index}": row["rows"] for own in self._numbers} | own_times
-            found[int(row["driftgauge_period"]), int(row["driftgauge_hour"])] = row
+            row["hour"] = int(row[names["hour"]])
+            found[int(row[names["period"]]), row["hour"]] = row
         return {group: row for group, row in found.items() if row["rows"]}
 
     def _of_numbers(self, found: Mapping[str, Any]) -> IntArray:
@@ -234,7 +236,7 @@ class EngineProfiler:
         low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
         for row in found:
             if self._time is not None:
-                hours[int(row["driftgauge_hour"])] += int(row["rows"])
+                hours[row["hour"]] += int(row["rows"])
             for own in self._numbers:
                 values[own.index] += own.total("sum", row)
                 squares[own.index] += own.total("square", row)
@@ -255,6 +257,15 @@ class EngineProfiler:
             end=max((row["end"] for row in found), default=-math.inf) if self._time else -math.inf,
             in_hour=dict(sorted(by_hour.items())) if self._baseline.is_by_hour else {},
         )
+
+
+def _unused(columns: Sequence[str], keys: Iterable[str]) -> dict[str, str]:
+    """Return names for keys beside the columns of a table, which has none of them."""
+    known = {name.lower() for name in columns}
+    before = "driftgauge"
+    while any(name.startswith(before) for name in known):
+        before += "_"
+    return {key: f"{before}_{key}" for key in keys}
 
 
 def _require_kind(column: ColumnBaseline, source: EngineTable) -> None:

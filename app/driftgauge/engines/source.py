@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -214,6 +214,7 @@ def _connect(url: str) -> Any:
         # One transaction, so that all queries see the rows of the same moment.
         for statement in ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL TIME ZONE 'UTC'"):
             connection.raw_sql(statement).close()
+        connection.con.transaction = nullcontext  # a savepoint would hide an error behind that of its lost cursor
     return connection
 
 
