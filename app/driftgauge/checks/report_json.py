@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport, WindowVerdict
 
 UNKNOWN_OF_COUNTS: Final = (
-    "not known from counts: Kolmogorov-Smirnov, Wasserstein, quantiles, minimum and maximum, correlations, whole "
-    "rows, the model's performance, and constraints on more than missing values and categories"
+    "not known from counts: Kolmogorov-Smirnov, Wasserstein, quantiles, correlations, whole rows, the model's "
+    "performance, and constraints on more than missing values and categories"
 )
 """What the report of rows says, and that of counts in bins does not."""
 

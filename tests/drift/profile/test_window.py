@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 from driftgauge.drift.profile.build import of_columns, profile_of
+from driftgauge.drift.profile.profile import merge_profiles
 from driftgauge.drift.profile.window import blocks_of, window_of
 from driftgauge.drift.statistics.two_sample import SampleStatistics
 from driftgauge.drift.verdict.comparison import compare
@@ -21,6 +22,25 @@ def test_the_window_has_the_counts_and_moments_of_the_rows() -> None:
     np.testing.assert_allclose(
         [found.mean[0], found.std[0], found.rows[0]], [ages.mean(), ages.std(), len(ages)], rtol=1e-9
     )
+
+
+def test_the_ends_are_the_smallest_and_the_largest_finite_values() -> None:
+    rows = rows_of(300)
+    rows[:3, 0] = [np.inf, -np.inf, np.nan]
+    parts = [profile_of(BASELINE, rows[first::2], partition=str(first)) for first in (0, 1)]
+    window = window_of(merge_profiles(parts), BASELINE, "table")
+    (report,) = compare(BASELINE, [window], Policy(windows=(300,), time_windows=()))
+    ages = rows[np.isfinite(rows[:, 0]), 0]
+    np.testing.assert_array_equal(report.sample.min, [ages.min(), np.nan])
+    np.testing.assert_array_equal(report.sample.max, [ages.max(), np.nan])
+
+
+def test_the_ends_of_a_column_without_a_finite_value_are_unknown() -> None:
+    rows = np.full((250, len(BASELINE.columns)), np.nan)
+    rows[:9, 0] = np.inf
+    (report,) = compare(BASELINE, [window_of(profile_of(BASELINE, rows, partition="a"), BASELINE, "t")], Policy())
+    assert np.isnan(report.sample.min).all()
+    assert np.isnan(report.sample.max).all()
 
 
 def test_columns_can_be_left_out_of_the_comparison() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftgauge.drift.bins import IntArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.profile.exact_sums import ExactSums, Sums
 from driftgauge.drift.profile.profile import Profile
 from driftgauge.drift.reference.baseline import Baseline
@@ -26,6 +26,7 @@ def window_of(profile: Profile, compared: Baseline, name: str) -> Window:
         end=profile.end if profile.has_times else None,
         counts=_taken(profile.counts, places, compared.binner.width),
         sums=ExactSums(compared.scales).floats(sums),
+        ends=_known(np.stack([profile.lowest[places], profile.highest[places]])),
         capacity=profile.rows,
         hours=profile.hours if profile.has_times else None,
     )
@@ -42,6 +43,11 @@ def blocks_of(profile: Profile, compared: Baseline, at: float) -> Blocks:
     shape = 0, len(places), compared.binner.width
     stacked = np.stack(counts) if counts else np.empty(shape, dtype=np.int64)
     return Blocks(stacked, np.array(sorted(by_hour), dtype=np.int64), np.full(len(counts), at))
+
+
+def _known(ends: FloatArray) -> FloatArray:
+    """Return the smallest and the largest values, NaN instead of the infinities of columns without a value."""
+    return np.where(np.isfinite(ends), ends, np.nan)
 
 
 def _taken(counts: IntArray, places: list[int], width: int) -> IntArray:

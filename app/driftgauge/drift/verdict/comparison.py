@@ -150,7 +150,8 @@ def _samples(
         else:
             missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]
             sums = np.zeros((2, len(baseline.columns))) if window.sums is None else window.sums
-            found.append(baseline.sample_comparison.of_sums(window.rows - missing, sums))
+            own = baseline.sample_comparison.of_sums(window.rows - missing, sums)
+            found.append(own if window.ends is None else replace(own, min=window.ends[0], max=window.ends[1]))
     return found
 
 

@@ -83,6 +83,8 @@ class Window:
     """The rows themselves, if all are in memory."""
     sums: FloatArray | None = None
     """Sums of the standardised values and of their squares, shape [2, columns]."""
+    ends: FloatArray | None = None
+    """The smallest and the largest finite values, shape [2, columns]; NaN where a column has none."""
     capacity: int | None = None
     """Rows of a full sliding window; verdicts rest on sliding windows alone."""
     seconds: int | None = None
