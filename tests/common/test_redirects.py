@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request
@@ -13,30 +11,8 @@ from driftgauge.cli.asking import asked
 from driftgauge.cli.label_import import Server
 from driftgauge.common.redirects import open_directly
 from driftgauge.errors import CheckError, SettingsError
-from starlette.applications import Starlette
-from starlette.requests import Request as Received
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 
-from tests.servers import serving
-
-
-@contextmanager
-def redirecting() -> Iterator[tuple[str, list[str]]]:
-    """Give the address of a server that leads to another one, and the paths for which that was asked."""
-    paths: list[str] = []
-
-    async def there(request: Received) -> Response:
-        paths.append(request.url.path)
-        return JSONResponse({})
-
-    with serving(Starlette(routes=[Route("/{path:path}", there, methods=["GET", "POST"])])) as other:
-
-        async def away(_: Received) -> Response:
-            return RedirectResponse(f"{other.base_url}/there?key=sesame", 302)
-
-        with serving(Starlette(routes=[Route("/{path:path}", away, methods=["GET", "POST"])])) as client:
-            yield str(client.base_url), paths
+from tests.redirects import redirecting
 
 
 def test_a_redirect_is_an_error() -> None:

@@ -18,6 +18,7 @@ from tests.e2e.environments import python_of
 from tests.e2e.processes import COMMAND
 from tests.e2e.webhooks import webhook
 from tests.pages import ROOT
+from tests.redirects import redirecting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 DAGS = ROOT / "examples" / "airflow" / "dags"
@@ -115,6 +116,15 @@ def test_a_drifted_day_sends_a_message_and_triggers_one_retraining_with_its_diag
     assert (conf["status"], conf["severity"], conf["date"]) == ("drift_detected", "critical", "2026-11-02")
     assert inbox.bodies[0]["text"] == f"Rows of 2026-11-02: {conf['reason']}"
     assert Path(inbox.bodies[0]["report"]).exists()
+
+
+def test_a_message_and_its_token_follow_no_redirect(airflow: Airflow) -> None:
+    with redirecting() as (url, paths):
+        receiver = json.dumps({"conn_type": "http", "host": url, "password": "kept-secret"})
+        run = airflow.run("driftgauge_daily", "2026-11-03T03:00:00+00:00", AIRFLOW_CONN_DRIFTGAUGE_NOTIFY=receiver)
+    assert paths == []
+    assert (run["tasks"]["check"], run["tasks"]["notify"]) == ("success", "failed")
+    assert run["queued"] == []
 
 
 def test_the_retraining_hands_its_conf_to_the_command(airflow: Airflow) -> None:

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from datetime import date, timedelta
 from pathlib import Path
@@ -96,8 +97,16 @@ def driftgauge_daily() -> None:
             raise AirflowFailException("the host of driftgauge_notify is no address: begin it with https://")
         body = json.dumps({"text": text, "report": diagnosis["report"]}).encode()
         request = urllib.request.Request(address, body, headers)  # noqa: S310  its scheme is checked above
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  see above
-            LOG.info("the receiver answered %s", answer.status)
+        try:
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=30) as answer:
+                LOG.info("the receiver answered %s", answer.status)
+        except urllib.error.HTTPError as error:
+            if 300 <= error.code < 400:
+                raise AirflowFailException(
+                    f"the host of driftgauge_notify answered {error.code}, a redirect, which is not followed: give the "
+                    "address that it leads to"
+                ) from None
+            raise
 
     found = check()
     diagnosis = ask_server(found)
@@ -111,6 +120,13 @@ def driftgauge_daily() -> None:
         openlineage_inject_parent_info=False,
     )
     is_wrong(found) >> diagnosis >> notify(diagnosis) >> retrain
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follow no redirect: the token would go to whatever address an answer names."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return None, so that the answer is an error."""
 
 
 def _day() -> str:
