@@ -22,10 +22,10 @@ WORKERS := $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)
 # Bytecode is kept, whatever the shell says: each of hundreds of processes would otherwise compile the package again.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about twelve minutes.
+test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about 14 minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done spark servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
+test-all: .venv/dev .venv-evidently/done .venv-airflow/done .venv-mlflow/done spark servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples: 40 to 50 minutes; CI runs this.
 	.venv-evidently/bin/python -m pytest --noconftest $(BESIDE_EVIDENTLY)
 	$(PYTEST) $(ARGS) || $(ALONE)
 
