@@ -104,6 +104,14 @@ TELEMETRY = TelemetryFacts(
 )
 
 
+def families_of(text: str, *, openmetrics: bool) -> list[Family]:
+    """Return the families of an exposition, as prometheus_client reads them."""
+    parse: Callable[[str], Iterable[Family]] = (
+        openmetrics_parser.text_string_to_metric_families if openmetrics else parser.text_string_to_metric_families
+    )
+    return list(parse(text))
+
+
 class Exposition:
     """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
 
@@ -133,12 +141,7 @@ class Exposition:
         )
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
-        parse: Callable[[str], Iterable[Family]] = (
-            openmetrics_parser.text_string_to_metric_families
-            if self.content_type.startswith("application/openmetrics-text")
-            else parser.text_string_to_metric_families
-        )
-        self.list = list(parse(self.text))
+        self.list = families_of(self.text, openmetrics=self.content_type.startswith("application/openmetrics-text"))
         self.families = {family.name: family for family in self.list}
 
     def family(self, name: str) -> Family:

@@ -1,15 +1,104 @@
-"""Baselines of tables that are too large to fetch."""
+"""Baselines of tables in databases: what is fetched, what is counted, what is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
+import numpy as np
+import pyarrow as pa
 import pytest
+from driftgauge.drift.reference.baseline import PREDICTION_CLASS
 from driftgauge.engines.engine import EngineTable
 from driftgauge.errors import BaselineError, TableError
-from driftgauge.models.creation.baseline import BaselineOptions
+from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_beside
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
+
+from tests.engines.databases import Hold, in_duckdb
+
+COUNTED = EnginePlan(fetched_cells=0, sampled_rows=10**9)
+"""Everything but a sample of all rows stays in the database."""
+
+
+@pytest.fixture(scope="module")
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hold]:
+    with in_duckdb(tmp_path_factory.mktemp("duckdb")) as own:
+        yield own
+
+
+def rows_of(count: int = 1_200) -> pa.Table:
+    """Return rows in order of time, with correlated columns, text and classes."""
+    random = np.random.default_rng(5)
+    first = random.normal(size=count)
+    return pa.table(
+        {
+            "at": [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index) for index in range(count)],
+            "a": first,
+            "b": first + 0.1 * random.normal(size=count),
+            "note": random.choice(["", "short", "a longer note"], count),
+            PREDICTION_CLASS: random.integers(0, 3, count),
+        }
+    )
+
+
+def test_a_table_up_to_the_limit_of_cells_is_fetched_with_its_times(hold: Hold) -> None:
+    table, options = rows_of(), BaselineOptions(time="at")
+    cells = table.num_rows * 4
+    found = baseline_in_engine(hold(table), options, EnginePlan(fetched_cells=cells))
+    assert found.built.baseline.hash == baseline_and_beside(table, options).baseline.hash
+    assert found.built.baseline.time_column == "at"
+    assert found.remarks == ()
+    with pytest.raises(BaselineError, match=r"--time at: 1,200 rows of 4 columns are more .*\(4,799 cells\)"):
+        baseline_in_engine(hold(table), options, EnginePlan(fetched_cells=cells - 1))
+
+
+def test_columns_that_are_ignored_are_not_read(hold: Hold) -> None:
+    table = rows_of().append_column("lists", pa.array([[1.0]] * 1_200))
+    for plan in (COUNTED, EnginePlan()):
+        found = baseline_in_engine(hold(table), BaselineOptions(ignore=("lists", "at")), plan)
+        assert found.built.baseline.names == ("a", "b", "note", PREDICTION_CLASS)
+
+
+def test_a_table_without_rows_or_columns_has_no_baseline(hold: Hold) -> None:
+    with pytest.raises(BaselineError, match="the reference has no rows"):
+        baseline_in_engine(hold(rows_of(0)), BaselineOptions(ignore=("at",)))
+    with pytest.raises(BaselineError, match="the reference has no columns"):
+        baseline_in_engine(hold(rows_of(3)), BaselineOptions(ignore=tuple(rows_of(0).column_names)))
+
+
+def test_predicted_classes_are_categories_and_text_can_be_compared_by_its_length(hold: Hold) -> None:
+    table, options = rows_of(), BaselineOptions(ignore=("at",), kinds={"note": "text"})
+    found = baseline_in_engine(hold(table), options, COUNTED).built.baseline
+    expected = baseline_and_beside(table, options).baseline
+    columns = {own.name: own for own in found.columns}
+    assert (columns[PREDICTION_CLASS].kind, columns["note"].kind) == ("categorical", "numeric")
+    assert columns["note"].of_text
+    for own, other in zip(found.columns, expected.columns, strict=True):
+        np.testing.assert_array_equal(own.counts, other.counts, err_msg=own.name)
+        assert own.bins == other.bins
+
+
+def test_correlations_and_constraints_are_those_of_the_rows(hold: Hold) -> None:
+    table, options = rows_of(), BaselineOptions(ignore=("at",))
+    found, expected = baseline_in_engine(hold(table), options, COUNTED), baseline_and_beside(table, options)
+    assert found.remarks == ()  # the sample has all rows
+    np.testing.assert_allclose(
+        found.built.baseline.correlations.values, expected.baseline.correlations.values, rtol=1e-12
+    )
+    assert found.built.constraints.columns == expected.constraints.columns
+
+
+def test_a_sample_is_said_with_its_rows_and_each_step_is_told(hold: Hold) -> None:
+    done: list[str] = []
+    plan = EnginePlan(fetched_cells=0, sampled_rows=300, progress=done.append)
+    found = baseline_in_engine(hold(rows_of()), BaselineOptions(ignore=("at",)), plan)
+    (remark,) = found.remarks
+    assert remark.endswith("rows drawn by chance; duplicate rows were not counted")
+    assert sorted(done) == sorted(["a", "b", "note", PREDICTION_CLASS, "a sample of the rows"])
+    assert done[-1] == "a sample of the rows"
+    assert found.built.baseline.rows == 1_200
 
 
 def holding(columns: str, rows: str) -> Any:
