@@ -31,7 +31,9 @@ from tests.servers import serving
 
 
 def test_without_a_bundle_no_server_is_made() -> None:
-    with pytest.raises(SettingsError, match=r"no model to serve: .*--bundle FOLDER, or DRIFTGAUGE_BUNDLE"):
+    with pytest.raises(
+        SettingsError, match=r"no model to serve: .*--bundle FOLDER, or DRIFTGAUGE_BUNDLE.*--baseline FILE"
+    ):
         create_app(Settings())
 
 

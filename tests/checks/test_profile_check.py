@@ -151,7 +151,7 @@ def test_profiles_of_more_than_one_period_or_without_times_are_refused() -> None
     [
         ({"statistic": ("ks",)}, "age is judged by ks, which needs the rows themselves"),
         ({"statistic": ("age=wasserstein",)}, "age is judged by wasserstein"),
-        ({"whole_rows": True}, "whole rows cannot be compared, because a profile has none"),
+        ({"whole_rows": True}, "whole rows cannot be compared, because profiles and databases give counts"),
         ({"multivariate": Path("t.csv")}, "whole rows cannot be compared"),
         ({"ignore": ("nothing",)}, "the baseline has no column nothing"),
         ({"ignore": ("age", "flag", "city", "prediction")}, "no column is left to compare"),

@@ -105,6 +105,10 @@ def test_an_address_is_shown_without_its_secrets(address: str, expected: str) ->
         ("postgresql://me:secret#1@127.0.0.1:1/d?table=t", "write / ? # of the password as %2F %3F %23"),
         ("absent.parquet", "there is no such file"),
         ("nowhere://bucket/x.parquet", "the library for nowhere:// is missing"),
+        (
+            "bigquery://project/data?table=t",
+            "library for bigquery:// is not installed: pip install 'ibis-framework[bigquery]'",
+        ),
         ("spark://local[1]?path=x", "pip install pyspark"),  # which only Spark's own environment has
     ],
 )

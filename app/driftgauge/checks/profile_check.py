@@ -106,11 +106,14 @@ class ProfileCheck:
         if of_rows:
             name, statistic = next(iter(of_rows.items()))
             raise CheckError(
-                f"--statistic: {name} is judged by {statistic}, which needs the rows themselves, and a profile has "
-                "none: use psi, js, kl or chi2, or check the table"
+                f"--statistic: {name} is judged by {statistic}, which needs the rows themselves, and profiles and "
+                "databases give counts: use psi, js, kl or chi2, or check a file without --engine"
             )
         if options.multivariate is not None or options.whole_rows:
-            raise CheckError("whole rows cannot be compared, because a profile has none: check the table instead")
+            raise CheckError(
+                "whole rows cannot be compared, because profiles and databases give counts: check a file "
+                "without --engine"
+            )
 
     @property
     def is_history(self) -> bool:

@@ -65,4 +65,4 @@ def _authorization(token_file: Path | None, failure: type[DriftgaugeError]) -> M
     try:
         return {"Authorization": f"Bearer {token_file.read_text('utf-8').strip()}"}
     except (OSError, ValueError) as error:
-        raise failure(f"--token-file: cannot read {token_file}: {error}") from error
+        raise failure(f"--token-file: cannot read {token_file}: {getattr(error, 'strerror', None) or error}") from error

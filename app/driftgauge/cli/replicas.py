@@ -145,4 +145,4 @@ def _read(file: Path, option: str) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise PrometheusError(f"{option}: cannot read {file}: {error}") from error
+        raise PrometheusError(f"{option}: cannot read {file}: {getattr(error, 'strerror', None) or error}") from error

@@ -65,7 +65,10 @@ def load_models(settings: Settings) -> Sequence[Loaded]:
     """
     sources = settings.sources
     if not sources:
-        raise SettingsError("no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE)")
+        raise SettingsError(
+            "no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE), or of a model that others "
+            "serve its baseline (--baseline FILE --model NAME)"
+        )
     loaded = [_read(source, settings.state_folder) for source in sources]
     if all(own.error for own in loaded):
         raise next(own.error for own in loaded if own.error)

@@ -26,6 +26,8 @@ _SERVERS: Final = ("postgres", "postgresql", "snowflake", "mysql", "trino", "cli
 AUTO_BYTES: Final = 1 << 30
 """Parquet files of at least this size are read by DuckDB, if it is installed."""
 _INSTALL: Final = "pip install 'driftgauge[engines]'"
+_OF_IBIS_ALONE: Final = ("bigquery", "snowflake", "mysql", "trino", "clickhouse")
+"""Databases whose libraries are in no extra."""
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?", re.IGNORECASE
 )
@@ -125,7 +127,9 @@ def _try(label: str, open_it: Callable[[], Any]) -> Any:
     except TableError:
         raise
     except ImportError as error:
-        raise TableError(f"{label}: {error.name or error} is not installed: {_INSTALL}") from error
+        own = _scheme(label)
+        install = f"pip install 'ibis-framework[{own}]'" if own in _OF_IBIS_ALONE else _INSTALL
+        raise TableError(f"{label}: {error.name or f'the library for {own}://'} is not installed: {install}") from error
     except Exception as error:
         raise TableError(f"cannot open {label}: {reason_of(error)}") from None
 
