@@ -1,8 +1,17 @@
-"""Two workers send their metrics and traces to a collector, which ends and comes back; Prometheus stores exemplars."""
+"""Two workers send their metrics and traces to a collector, which ends and comes back; Prometheus stores exemplars.
+
+Then workers and state are lost, and no sum falls while its start stays.
+"""
 
 from __future__ import annotations
 
+import http.client
+import json
 import math
+import os
+import random
+import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +24,10 @@ from driftgauge.telemetry.names import otel_name
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.monitored import SECONDS, Server, await_answer, make_bundle, rows, seen, server
-from tests.e2e.processes import free_port
+from tests.e2e.processes import answers, free_port
 from tests.e2e.programs import needs_servers
-from tests.otlp_receiver import Collector, over_http, points_of
+from tests.e2e.workers import Service, service, stop
+from tests.otlp_receiver import Collector, Point, over_http, points_of
 
 pytestmark = pytest.mark.e2e
 TRACE = "ab" * 16
@@ -64,7 +74,7 @@ def lost(own: Server, result: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
-def predict(own: Server, seed: int, trace: str = TRACE) -> str:
+def predict(own: Server | Service, seed: int, trace: str = TRACE) -> str:
     """Have a row predicted in a trace of the caller; return the id of the prediction."""
     parent = {"traceparent": f"00-{trace}-{'cd' * 8}-01"}
     body = {"data": rows(seed, 1).tolist()}
@@ -141,3 +151,100 @@ def _exemplars(address: str) -> list[dict[str, Any]]:
         f"{address}/api/v1/query_exemplars", params={"query": query, "start": "0", "end": "9999999999"}, timeout=SECONDS
     ).json()
     return [one for series in answer["data"] for one in series["exemplars"]]
+
+
+def test_no_sum_falls_while_its_start_stays_whatever_is_killed_or_lost(tmp_path: Path) -> None:
+    bundle, state, log = make_bundle(tmp_path / "bundle", "1"), tmp_path / "state", tmp_path / "log"
+    with over_http() as (address, collector):
+        settings = {"otlp_endpoint": address, "otlp_interval_seconds": 1, "otlp_signals": "metrics"}
+        with service(bundle, state, 2, log, **settings) as own:
+            _predicted(own, collector, 10, 10.0)
+            lost = set(own.pids())
+            for pid in lost:
+                os.kill(pid, signal.SIGKILL)
+            seen(lambda: lost.isdisjoint(own.pids()) and answers(own.address), bool, log.read_text)
+            _predicted(own, collector, 10, 20.0)
+            stop(own, signal.SIGKILL)
+        with service(bundle, state, 2, log, **settings) as own:
+            _predicted(own, collector, 10, 30.0)
+            stop(own)
+        sent = len(_sums(collector, "model.predictions"))
+        for folder in state.iterdir():
+            if not folder.name.startswith("@"):  # what telemetry keeps is not lost
+                shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+        with service(bundle, state, 2, log, **settings) as own:
+            _predicted(own, collector, 3, 3.0)
+    for name in {one.name for one in collector.points}:
+        _check_starts(_sums(collector, name))
+    assert len({own["service.instance.id"] for own in collector.resources}) == 1
+    predictions = _sums(collector, "model.predictions")
+    assert len({one.raw.start_time_unix_nano for one in predictions[:sent]}) == 1  # kills lose no count
+    assert {one.raw.start_time_unix_nano for one in predictions[sent:]} == {predictions[sent - 1].raw.time_unix_nano}
+
+
+def _predicted(own: Service, collector: Collector, count: int, total: float) -> None:
+    """Have rows predicted, and wait until the collector knows this total."""
+    for seed in range(count):
+        predict(own, seed)
+    seen(lambda: sum(_predictions(collector)), lambda found: found == total, own.log.read_text)
+
+
+def _sums(collector: Collector, name: str) -> list[Point]:
+    """Return the points of a counter or histogram, in the order in which they came."""
+    return [one for one in collector.points if one.name == name and one.kind != "gauge"]
+
+
+def _check_starts(points: list[Point]) -> None:
+    """Check OpenTelemetry's rules for cumulative sums, for each series of a metric."""
+    last: dict[frozenset[tuple[str, str]], Point] = {}
+    for own in points:
+        series = frozenset(own.attributes.items())
+        before, last[series] = last.get(series), own
+        assert own.raw.start_time_unix_nano <= own.raw.time_unix_nano
+        if before is None or own.raw.start_time_unix_nano >= before.raw.time_unix_nano:
+            continue
+        assert own.raw.start_time_unix_nano == before.raw.start_time_unix_nano, own
+        assert own.raw.time_unix_nano > before.raw.time_unix_nano
+        assert own.value >= before.value, own
+        if own.kind == "histogram":
+            counts = zip(before.raw.bucket_counts, own.raw.bucket_counts, strict=True)
+            assert all(count >= earlier for earlier, count in counts), own
+
+
+def _hostile(rng: random.Random) -> list[tuple[str, bytes]]:
+    """Return headers of traces that a server may get: damaged, long, many, twice, and of bytes that are no text."""
+    text = bytes([9, *range(32, 127), *range(128, 256)])
+    parent = f"00-{TRACE}-{'cd' * 8}-01".encode()
+    parents = [
+        *(parent, parent.upper(), parent + b"-more", b"ff" + parent[2:], b"cc" + parent[2:] + b"-more"),
+        *(b"00-" + b"0" * 32 + parent[35:], parent[:36] + b"0" * 16 + b"-01", b"0" * 8_000),
+        bytes(rng.choices(text, k=rng.randrange(100))),
+    ]
+    states = [b"a=1", b",".join([b"a=1"] * 2_000), b"a=" + b"1" * 8_000, bytes(rng.choices(text, k=600))]
+    names = rng.choices(["traceparent", "tracestate", "baggage"], (3, 2, 1), k=rng.randrange(1, 6))
+    return [(name, rng.choice(parents if name == "traceparent" else states)) for name in names]
+
+
+def test_no_header_of_a_trace_fails_a_prediction(tmp_path: Path) -> None:
+    rng, requests = random.Random(1), 300
+    with over_http() as (address, collector):
+        settings = {"otlp_endpoint": address, "otlp_trace_ratio": 1, "otlp_signals": "traces"}
+        with service(make_bundle(tmp_path / "bundle", "1"), tmp_path / "state", 1, tmp_path / "log", **settings) as own:
+            connection = http.client.HTTPConnection(own.address.removeprefix("http://"), timeout=SECONDS)
+            body = json.dumps({"data": rows(1, 1).tolist()}).encode()
+            ids = []
+            for _ in range(requests):
+                connection.putrequest("POST", "/predict")
+                for name, value in [("content-length", str(len(body)).encode()), *_hostile(rng)]:
+                    connection.putheader(name, value)
+                connection.endheaders(body)
+                answer = connection.getresponse()
+                content = json.loads(answer.read())
+                assert answer.status == 200, content
+                ids.append(content["predictions"][0]["prediction_id"])
+            connection.close()
+            status = httpx.get(f"{own.address}/drift/status", timeout=SECONDS).json()
+            stop(own)
+    assert status["monitoring"]["problems"] == []
+    assert [one.attributes["driftgauge.prediction.id"] for one in collector.spans] == ids
+    assert 0 < sum(one.trace_id == TRACE for one in collector.spans) < requests
