@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from driftgauge.checks.embedded_numbers import Group, profiles_of_numbers
 from driftgauge.checks.rows import known_categories, knows
 from driftgauge.checks.window_reader import partition_of
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, UNSEEN, Bins, FloatArray, IntArray, just_below
@@ -29,8 +30,6 @@ from driftgauge.tables.times import as_seconds
 
 _LOW: Final = 26
 """Digits of a sum that are summed apart, so that the sum of a table fits the database's integers."""
-Group = tuple[int, int]
-"""A period and an hour of the day; 0 where they are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,46 @@ class _Numbers:
         return (high << _LOW) + low
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """The numeric columns of one group; shapes and units are those of a profile of all columns."""
+
+    counts: IntArray
+    sums: Sums
+    lowest: FloatArray
+    highest: FloatArray
+
+    @classmethod
+    def none(cls, columns: int, width: int) -> _Counted:
+        """Return the counts of no rows."""
+        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
+        return cls(np.zeros((columns, width), dtype=np.int64), Sums.none(columns), low, high)
+
+    @classmethod
+    def of_profile(cls, found: Profile, numeric: Sequence[int], columns: int, width: int) -> _Counted:
+        """Return what a profile of the numeric columns alone has counted; `numeric` are their places."""
+        own = cls.none(columns, width)
+        own.counts[numeric, : found.counts.shape[1]] = found.counts
+        own.lowest[numeric], own.highest[numeric] = found.lowest, found.highest
+        values, squares = [0] * columns, [0] * columns
+        for index, value, square in zip(numeric, found.sums.values, found.sums.squares, strict=True):
+            values[index], squares[index] = value, square
+        return replace(own, sums=Sums(tuple(values), tuple(squares)))
+
+    @classmethod
+    def of_aggregates(cls, found: Mapping[str, Any], numbers: Sequence[_Numbers], columns: int, width: int) -> _Counted:
+        """Return what a database has counted."""
+        own = cls.none(columns, width)
+        values, squares = [0] * columns, [0] * columns
+        for column in numbers:
+            own.counts[column.index, : len(column.column.bins.names)] = column.counts(found)
+            values[column.index], squares[column.index] = (column.total(key, found) for key in ("sum", "square"))
+            if found[f"finite{column.index}"]:
+                own.lowest[column.index] = found[f"min{column.index}"] + 0.0
+                own.highest[column.index] = found[f"max{column.index}"] + 0.0
+        return replace(own, sums=Sums(tuple(values), tuple(squares)))
+
+
 def _standardised(cells: Any, values: Any, index: int, baseline: Baseline) -> Any:
     """Return clipped standardised values as `Scales` has them; what is clipped anyway is not computed."""
     import ibis
@@ -143,7 +182,8 @@ class EngineProfiler:
         self._time = time
         self._progress = progress
         self._sums = ExactSums(self._baseline.scales)
-        self._numbers = [_Numbers.of(i, own) for i, own in enumerate(self._baseline.columns) if own.kind == "numeric"]
+        self._numeric = [i for i, own in enumerate(self._baseline.columns) if own.kind == "numeric"]
+        self._numbers = [] if source.is_embedded else [_Numbers.of(i, self._baseline.columns[i]) for i in self._numeric]
         for own in self._baseline.columns:
             _require_kind(own, source)
 
@@ -159,7 +199,8 @@ class EngineProfiler:
         found = self._counted(groups)
         if not found:
             raise TableError(f"{self._source.label} has no rows")
-        counts = {group: self._of_numbers(own) for group, own in found.items()}
+        numbers = self._of_numbers(found, groups)
+        counts = {group: own.counts for group, own in numbers.items()}
         self._progress("numbers")
         for index, column in enumerate(self._baseline.columns):
             if column.kind != "numeric":
@@ -168,10 +209,9 @@ class EngineProfiler:
                     raise self._changed()
                 self._progress(column.name)
         for period in sorted({period for period, _ in found}):
-            own = {hour: key for key in sorted(found) if key[0] == period for hour in (key[1],)}
-            of_hours = {hour: counts[key] for hour, key in own.items()}
+            own = {key[1]: (found[key], numbers[key]) for key in sorted(found) if key[0] == period}
             partition = self._source.label if seconds is None else partition_of(self._source.label, period, seconds)
-            yield period, self._profile(partition, of_hours, [found[key] for key in own.values()])
+            yield period, self._profile(partition, own)
 
     def _keys(self, seconds: float | None) -> dict[str, Any]:
         """Return the expressions of period and hour of a row."""
@@ -205,11 +245,16 @@ class EngineProfiler:
             found[int(row[names["period"]]), row["hour"]] = row
         return {group: row for group, row in found.items() if row["rows"]}
 
-    def _of_numbers(self, found: Mapping[str, Any]) -> IntArray:
-        counts = np.zeros((len(self._baseline.columns), self._baseline.binner.width), dtype=np.int64)
-        for own in self._numbers:
-            counts[own.index, : len(own.column.bins.names)] = own.counts(found)
-        return counts
+    def _of_numbers(self, found: Mapping[Group, Mapping[str, Any]], keys: Mapping[str, Any]) -> dict[Group, _Counted]:
+        shape = len(self._baseline.columns), self._baseline.binner.width
+        if not self._source.is_embedded:
+            return {group: _Counted.of_aggregates(row, self._numbers, *shape) for group, row in found.items()}
+        if not self._numeric:
+            return {group: _Counted.none(*shape) for group in found}
+        profiles = profiles_of_numbers(self._source, self._baseline, keys)
+        if {group: own.rows for group, own in profiles.items()} != {group: row["rows"] for group, row in found.items()}:
+            raise self._changed()
+        return {group: _Counted.of_profile(own, self._numeric, *shape) for group, own in profiles.items()}
 
     def _count_categories(
         self, index: int, column: ColumnBaseline, keys: Mapping[str, Any], counts: Mapping[Group, IntArray]
@@ -229,33 +274,27 @@ class EngineProfiler:
     def _changed(self) -> TableError:
         return TableError(f"{self._source.label} changed while its rows were counted: check a copy of the table")
 
-    def _profile(self, name: str, by_hour: Mapping[int, IntArray], found: Sequence[Mapping[str, Any]]) -> Profile:
+    def _profile(self, name: str, by_hour: Mapping[int, tuple[Mapping[str, Any], _Counted]]) -> Profile:
         hours = np.zeros(HOURS, dtype=np.int64)
-        columns = len(self._baseline.columns)
-        values, squares = [0] * columns, [0] * columns
-        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
-        for row in found:
-            if self._time is not None:
-                hours[row["hour"]] += int(row["rows"])
-            for own in self._numbers:
-                values[own.index] += own.total("sum", row)
-                squares[own.index] += own.total("square", row)
-                if row[f"finite{own.index}"]:
-                    low[own.index] = min(low[own.index], row[f"min{own.index}"] + 0.0)
-                    high[own.index] = max(high[own.index], row[f"max{own.index}"] + 0.0)
+        found, numbers = zip(*by_hour.values(), strict=True)
+        if self._time is not None:
+            for hour, (row, _) in by_hour.items():
+                hours[hour] += int(row["rows"])
         return Profile(
             baseline_hash=self._whole.hash,
             columns=self._baseline.names,
             rows=sum(int(row["rows"]) for row in found),
-            counts=np.sum(list(by_hour.values()), axis=0, dtype=np.int64),
-            sums=Sums(tuple(values), tuple(squares)),
-            lowest=low,
-            highest=high,
+            counts=np.sum([own.counts for own in numbers], axis=0, dtype=np.int64),
+            sums=sum((own.sums for own in numbers), Sums.none(len(self._baseline.columns))),
+            lowest=np.min([own.lowest for own in numbers], axis=0),
+            highest=np.max([own.highest for own in numbers], axis=0),
             partitions=(name,),
             hours=hours,
             start=min((row["start"] for row in found), default=math.inf) if self._time else math.inf,
             end=max((row["end"] for row in found), default=-math.inf) if self._time else -math.inf,
-            in_hour=dict(sorted(by_hour.items())) if self._baseline.is_by_hour else {},
+            in_hour={hour: own.counts for hour, (_, own) in sorted(by_hour.items())}
+            if self._baseline.is_by_hour
+            else {},
         )
 
 

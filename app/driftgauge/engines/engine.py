@@ -66,12 +66,15 @@ class EngineTable:
         (found,) = self.fetch(self.table.aggregate(**wanted)).to_pylist()
         return dict(found)
 
-    def batches(self, expression: Any) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of an expression in parts; TableError if the database refuses it."""
+    def batches(self, expression: Any, rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of an expression in parts; TableError if the database refuses it.
+
+        Only of DuckDB they have `rows` rows at most.
+        """
         try:
             if self.is_embedded:  # Ibis' own way makes a copy of all rows first
                 connection = self.table.get_backend().con
-                yield from connection.sql(expression.compile()).to_arrow_reader(ROWS_AT_ONCE)
+                yield from connection.sql(expression.compile()).to_arrow_reader(rows)
             else:
                 yield from expression.to_pyarrow_batches(chunk_size=_PYTHON_ROWS_AT_ONCE)
         except Exception as error:

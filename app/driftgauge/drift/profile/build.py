@@ -17,6 +17,9 @@ from driftgauge.drift.reference.columns import NO_CORRELATIONS
 from driftgauge.drift.windows.blocks import HOURS, hours_of, rows_by_hour
 from driftgauge.errors import ProfileError
 
+_CELLS_AT_ONCE: Final = 131_072
+"""Cells that are counted at once, so that what is computed of them stays in the processor's cache."""
+
 
 class ProfileBuilder:
     """A profile that is being counted: rows are added part by part, in any order."""
@@ -42,9 +45,17 @@ class ProfileBuilder:
 
         ProfileError without times if the baseline is by hour.
         """
+        if self.counted.is_by_hour and (at is None or not np.isfinite(at).all()):
+            raise ProfileError("the baseline compares by hour of the day: every row needs a time (--time COLUMN)")
+        at_once = max(1, _CELLS_AT_ONCE // max(1, values.shape[1]))
+        for first in range(0, len(values), at_once):
+            rows = slice(first, first + at_once)
+            self._add(values[rows], None if at is None else at[rows])
+
+    def _add(self, values: FloatArray, at: FloatArray | None) -> None:
         codes = self.counted.binner.codes(values)
-        if self.counted.is_by_hour:
-            self._add_by_hour(codes, at)
+        if self.counted.is_by_hour and at is not None:
+            self._add_by_hour(codes, hours_of(at))
         self._rows += len(values)
         self._counts += self.counted.binner.counts(codes)
         self._sums += self._sums_of(values)
@@ -57,10 +68,7 @@ class ProfileBuilder:
             timed = at[np.isfinite(at)]
             self._times = min(self._times[0], float(timed.min())), max(self._times[1], float(timed.max()))
 
-    def _add_by_hour(self, codes: CodeArray, at: FloatArray | None) -> None:
-        if at is None or not np.isfinite(at).all():
-            raise ProfileError("the baseline compares by hour of the day: every row needs a time (--time COLUMN)")
-        hours = hours_of(at)
+    def _add_by_hour(self, codes: CodeArray, hours: IntArray) -> None:
         by_hour = self.counted.binner.counts_by(codes, hours, HOURS)
         for hour in np.unique(hours).tolist():
             own = by_hour[hour]
