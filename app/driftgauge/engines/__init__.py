@@ -1,1 +1,1 @@
-"""Tables in databases, reached by Ibis: counts, quantiles and samples of them, computed where the data is."""
+"""Tables in databases, through Ibis: counts, quantiles and samples are computed where the data is."""

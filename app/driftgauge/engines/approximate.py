@@ -18,18 +18,18 @@ _SPARK_ERROR: Final = 1e-4
 
 
 class ApproximateRanks(Protocol):
-    """The finite values of a column, of which some are known by their approximate rank."""
+    """The finite values of a column, some of them with an approximate rank."""
 
     @property
     def rank_error(self) -> int:
-        """The largest distance, in rows, of a value from the rank that it is given for."""
+        """The largest distance, in rows, between a returned value's true rank and the rank asked for."""
 
     def values_at(self, ranks: IntArray) -> FloatArray:
         """Return values for ranks from 0, shape [ranks]; the first and the last are exact."""
 
 
 def approximate_ranks(source: EngineTable, sizes: Mapping[str, int]) -> Mapping[str, ApproximateRanks]:
-    """Return columns by name, from one pass over them; `sizes` are their numbers of finite values."""
+    """Return the ranks of columns by name, in one pass; `sizes` are their numbers of finite values."""
     if not sizes:
         return {}
     values = {name: finite(as_number(source.table, name)) for name in sizes}

@@ -1,4 +1,4 @@
-"""Baselines of a table's columns of categories, from what its database counts."""
+"""Baselines of a table's columns of categories, from counts of its database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from driftgauge.tables.cells import named
 
 
 def categorical_column(source: EngineTable, name: str, rows: int) -> tuple[ColumnBaseline, ColumnFacts]:
-    """Return the baseline of a column of categories, and what constraints rest on."""
+    """Return the baseline of a column of categories, and the facts that constraints need."""
     groups = _groups(source, name)
     total = source.fetch(groups.aggregate(n=groups.count(), present=groups.n.sum())).to_pylist()[0]
     if is_tail_incomplete(int(total["n"])):
@@ -55,7 +55,7 @@ def _by_name(groups: pa.Table) -> Counter[str]:
 
 
 def _frequent(source: EngineTable, groups: Any, rows: int, missing: int) -> CategoryCounts:
-    """Return the frequent categories by name, and of the others only their numbers of rows."""
+    """Return the frequent categories by name, and only the numbers of rows of all others."""
     least = least_kept(rows)
     frequent = _by_name(source.fetch(groups.filter(groups.n >= least)))
     others = groups.filter(groups.n < least)

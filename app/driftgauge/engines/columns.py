@@ -1,4 +1,4 @@
-"""What the columns of a database's table are, and their cells as a monitor observes them."""
+"""Kinds of the columns of a database's table, and their cells as a monitor observes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _kind(name: str, of: Any) -> Kind:
 
 
 def _named(of: Any) -> str:
-    """Return what messages call a type; some that Ibis does not know are a page of text."""
+    """Return the name of a type for messages; Ibis describes some unknown types in a page of text."""
     return "that Ibis does not know" if of.is_unknown() else str(of)
 
 
@@ -95,7 +95,7 @@ def _isfinite() -> Any:
 
 
 def as_category(table: Any, name: str) -> Any:
-    """Return a column of categories: what Arrow names as the same table in memory; anything else as text."""
+    """Return a column of categories: unchanged if Arrow names it as in memory, otherwise as text."""
     column = table[name]
     of = column.type()
     if of.is_nested() or of.is_json():
@@ -113,7 +113,7 @@ def as_category(table: Any, name: str) -> Any:
 
 
 def fetchable(table: Any, name: str, stated: Kind | None) -> Any:
-    """Return a column as Arrow can hold it, of its kind in a baseline; TableError for one that it cannot be."""
+    """Return a column as Arrow can hold it, of its kind in a baseline; TableError if that is impossible."""
     of = table[name].type()
     if stated == "categorical":
         return as_category(table, name)

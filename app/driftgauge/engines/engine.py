@@ -23,7 +23,7 @@ _SEED: Final = 0
 
 @dataclass(frozen=True)
 class EngineTable:
-    """An Ibis table, and what is computed of it in its database."""
+    """An Ibis table, and the numbers that its database computes."""
 
     table: Any
     label: str
@@ -81,7 +81,7 @@ class EngineTable:
             raise self._failed(error) from error
 
     def numbers(self, expression: Any) -> FloatArray:
-        """Return an expression's only column as an array of its own, NaN where null; of DuckDB alone."""
+        """Return an expression's only column as an array, NaN where null; only for DuckDB."""
         try:
             (found,) = self.table.get_backend().con.sql(expression.compile()).fetchnumpy().values()
         except Exception as error:
@@ -90,7 +90,7 @@ class EngineTable:
         return np.ma.filled(found, np.nan) if is_masked else np.array(found, dtype=np.float64)
 
     def columns(self, names: Sequence[str], kinds: Mapping[str, Kind] | None = None) -> Any:
-        """Return the expression of some columns as Arrow can hold them; `kinds` are those that are stated."""
+        """Return the expression of some columns as Arrow can hold them; `kinds` are the stated ones."""
         stated = kinds or {}
         return self.table.select(**{name: fetchable(self.table, name, stated.get(name)) for name in names})
 

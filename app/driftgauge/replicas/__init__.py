@@ -1,1 +1,1 @@
-"""All models of all servers as their Prometheus knows them, and which are stale, missing or inconsistent."""
+"""All models of all servers, as Prometheus knows them: which are stale, missing or inconsistent."""

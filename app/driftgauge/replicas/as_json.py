@@ -13,14 +13,14 @@ State = Literal["wrong", "cannot_tell", "fine"]
 
 
 def state_of(found: Overview, wrong: Sequence[Finding]) -> State:
-    """Return whether something is wrong; parts of an answer that are missing leave it open."""
+    """Return whether something is wrong; with an incomplete answer it may be unknown."""
     if wrong:
         return "wrong"
     return "cannot_tell" if found.warnings else "fine"
 
 
 def as_json(found: Overview, wrong: Sequence[Finding], prometheus: str) -> dict[str, Any]:
-    """Return all that is known; times are seconds since 1970, and what is not known is null."""
+    """Return the whole overview; times are seconds since 1970, unknown values are null."""
     by = found.asked.by
     known: dict[str, Any] = _finite(
         {
@@ -38,7 +38,7 @@ def as_json(found: Overview, wrong: Sequence[Finding], prometheus: str) -> dict[
 
 
 def _finite(given: Any) -> Any:
-    """Return content with null for infinite numbers, which JSON has not."""
+    """Return content with null for infinite numbers, which JSON cannot hold."""
     if isinstance(given, dict):
         return {name: _finite(own) for name, own in given.items()}
     if isinstance(given, list):

@@ -1,4 +1,4 @@
-"""The models of all servers, put together from what Prometheus answers."""
+"""The models of all servers, put together from the answers of Prometheus."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ class ModelVersion:
 
     @property
     def last_row(self) -> float | None:
-        """When the last rows were counted; None if that was before the time that is looked at."""
+        """When the last rows were counted; None if that was before `--since`."""
         return max((own.last_row for own in self.replicas if own.last_row is not None), default=None)
 
     @property
     def last_evaluation(self) -> float | None:
-        """When the server whose verdict is oldest made it."""
+        """When the oldest verdict of a server was made."""
         found = [own.gauge("model_evaluation_timestamp_seconds") for own in self.replicas]
         return min((at for at in found if at is not None), default=None)
 
@@ -126,12 +126,12 @@ class ModelVersion:
 
     @property
     def drift(self) -> str | None:
-        """The verdict of the server with the worst one, in a word; None if no server answers."""
+        """The worst verdict of a server, in a word; None if no server answers."""
         return _word(self.worst_gauge("model_drift_severity"), bool(self.worst_gauge("model_evaluated_features")))
 
     @property
     def performance(self) -> str | None:
-        """The verdict on ground truth, in a word; None where nothing has been judged."""
+        """The worst verdict on ground truth, in a word; None without one."""
         return _word(self.worst_gauge("model_performance_severity"), True)
 
 
@@ -170,7 +170,7 @@ def look(prometheus: Prometheus, asked: Asked) -> Overview:
 
 
 def overview(answers: Answers, at: float, asked: Asked, warnings: Mapping[str, object] | None = None) -> Overview:
-    """Return what answers to all queries say together."""
+    """Return the overview that the answers to all queries give together."""
     servers = _servers(answers, asked)
     return Overview(
         at,

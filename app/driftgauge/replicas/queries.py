@@ -1,4 +1,4 @@
-"""What is asked about the models of all servers, in PromQL that Prometheus, Mimir and VictoriaMetrics share."""
+"""Queries about the models of all servers, in PromQL that Prometheus, Mimir and VictoriaMetrics share."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Asked:
     match: str = ""
     """Label matchers that choose servers, as they stand between braces; empty for all."""
     since: str = "1h"
-    """Time before, with which the present is compared."""
+    """How far back to look for servers that are missing now."""
 
     def __post_init__(self) -> None:
         if not self.by or not all(LABEL.fullmatch(name) for name in self.by):
@@ -71,9 +71,9 @@ class Asked:
 
 
 def queries(asked: Asked) -> Mapping[str, str]:
-    """Return each query by the name of what it finds.
+    """Return each query by the name of its result.
 
-    Each first takes the maximum of a server's series, so that what two Prometheus servers scraped counts once.
+    Each first takes the maximum of a server's series, so that a server scraped by two Prometheus servers counts once.
     """
     server, replica, model = (", ".join(own) for own in (asked.server, asked.replica, asked.model))
     chosen, since = asked.match, asked.since
@@ -104,7 +104,7 @@ def queries(asked: Asked) -> Mapping[str, str]:
 
 
 def _recorded(chosen: str) -> str:
-    """Return the selector of the PSI across replicas; recorded series have the labels of a deployment alone."""
+    """Return the selector of the PSI across replicas; recorded series have only the labels of a deployment."""
     return ", ".join(part for part in ('__name__="feature:model_feature_psi_clip:increase1h"', chosen) if part)
 
 

@@ -1,1 +1,1 @@
-"""Gradual drift: windows of weeks, judged by how much days differ by themselves."""
+"""Gradual drift: windows of weeks, compared with the normal variation between days."""

@@ -1,8 +1,8 @@
-"""How much days differ by themselves, measured on neighbouring days.
+"""The normal variation between days, measured on neighbouring days.
 
 Rows of one day depend on each other, so the variation of a window of days follows from days and not from rows. A
-drift of weeks is no such variation: it hardly shows between neighbours, and from three weeks on its straight part and
-what weekdays do by themselves are taken out first.
+drift of weeks hardly shows between neighbours. From three weeks on, a linear trend and the weekly pattern are
+subtracted first.
 """
 
 from __future__ import annotations

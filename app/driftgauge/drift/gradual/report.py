@@ -1,4 +1,4 @@
-"""The time windows of a week or more against the baseline: gradual drift, which shorter windows do not show."""
+"""Gradual drift: the time windows of a week or more against the baseline."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def long_windows(report: DriftReport) -> tuple[WindowReport, ...]:
 def gradual_report(report: DriftReport, variation: DayVariation | None = None) -> GradualReport | None:
     """Judge the long time windows of a report; None without one.
 
-    `variation` is that of the days of the longest window, computed here where it is not known.
+    `variation` is that of the days of the longest window, by default computed here.
     """
     windows = long_windows(report)
     if not windows:
@@ -107,7 +107,7 @@ def _judged(report: DriftReport, window: WindowReport, variation: DayVariation) 
     by_days = window_variation(days, variation)
     enough = (window.rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(by_days)
     is_judged = enough & ~np.isnan(psi.psi) & ~baseline.in_sample & policy.monitored(baseline.names)
-    # Twice the variation: the reference is taken for as many days, because it is not known of how many it is.
+    # Twice the variation: the number of the reference's days is unknown, so it is assumed to be the same.
     expected = psi.noise + 2.0 * by_days
     level, degrees = _level(report, window), psi.bins.astype(np.float64) - 1.0
     least = _by_chance(psi.noise, degrees, 2.0 * by_days, variation.degrees, level) - expected

@@ -29,7 +29,7 @@ def no_hours() -> IntArray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile:
-    """What a report needs of rows, as numbers that add up to those of all rows exactly.
+    """The counts and sums of rows that a report needs, which add up exactly.
 
     Profiles of the same columns and of the same baseline add up in any order and grouping.
     """
@@ -98,7 +98,7 @@ class ProfileTotals:
     """Profiles that are being merged: they are added one by one, and none of them is kept."""
 
     def __init__(self, first: Profile) -> None:
-        """Begin with a profile."""
+        """Start from a first profile."""
         self._sum = replace(
             first,
             counts=first.counts.copy(),

@@ -1,10 +1,10 @@
-"""Quantiles of a stream of numbers at bounded memory, with a bound of their rank error that holds for certain.
+"""Quantiles of a stream of numbers in bounded memory, with a rank error that never exceeds its bound.
 
-Values wait in levels; one of level h stands for 2^h rows. A full level is sorted, every other value of it goes up, and
-the others are dropped, as in KLL. Which of the two halves goes up alternates, so the error is not a matter of chance:
-dropping every second of the sorted values 1, 3, 5, … makes the estimated rank of any number at most 2^h rows too low,
-and never too high; dropping 2, 4, 6, … at most 2^h rows too high. The sketch adds up both (Manku, Rajagopalan and
-Lindsay, 1998; the levels are those of Karnin, Lang and Liberty, 2016).
+Values wait in levels. A value of level h stands for 2^h rows. A full level is sorted, every other value moves up one
+level, and the rest is dropped, as in KLL. The dropped half alternates, so the error is not random. Dropping the sorted
+values 1, 3, 5, … makes the estimated rank of any number at most 2^h rows too low, and never too high. Dropping 2, 4, 6,
+… makes it at most 2^h rows too high. The sketch adds up both errors (Manku, Rajagopalan and Lindsay, 1998; the levels
+follow Karnin, Lang and Liberty, 2016).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
 
 CAPACITY: Final = 16_384
-"""Values of a level that wait: the rank error is about log2(rows / CAPACITY) / (2 CAPACITY) of the rows."""
+"""Values that a level holds: the rank error is about log2(rows / CAPACITY) / (2 CAPACITY) of the rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class QuantileSketch:
-    """Some of the finite values of a stream, each of which stands for a power of two of them."""
+    """Some of the finite values of a stream; each stands for a power of two of values."""
 
     size: int = 0
     """Number of values seen."""
@@ -39,16 +39,16 @@ class QuantileSketch:
     too_low: int = 0
     """Rows by which the estimated rank of a number may be below its true rank, at most."""
     too_high: int = 0
-    """Rows by which it may be above, at most."""
+    """Rows by which it may be above its true rank, at most."""
     capacity: int = CAPACITY
 
     @property
     def rank_error(self) -> int:
-        """The largest distance, in rows, of the value that is given for a rank from that rank."""
+        """The largest distance, in rows, between the true rank of a returned value and the rank asked for."""
         return max(self.too_low, self.too_high)
 
     def updated(self, values: FloatArray) -> QuantileSketch:
-        """Return the sketch with more values; those that are not finite are left out."""
+        """Return the sketch with more values; infinities and NaN are left out."""
         known = values[np.isfinite(values)] + 0.0  # makes one zero of two
         if not known.size:
             return self
