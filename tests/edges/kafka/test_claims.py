@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from driftgauge.edges.kafka.claims import MOST_STATES, Claims
+from driftgauge.edges.kafka.claims import MOST_BYTES, MOST_STATES, Claims
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,17 @@ def test_the_latest_states_are_remembered_in_less_than_a_broker_takes() -> None:
     assert len(claims.ends) == MOST_STATES
     assert claims.latest == f"{MOST_STATES + 9:012x}"
     assert len(claims.metadata()) < 4_096
+
+
+@pytest.mark.parametrize(
+    ("stranger", "is_kept"),
+    [("x" * 4_070, True), ("x" * 4_080, False), ("é" * 2_035, True), ("é" * 2_040, False)],
+)
+def test_claims_that_leave_no_room_are_forgotten(stranger: str, is_kept: bool) -> None:
+    claims = Claims.of(Committed(7, f"driftgauge1 {stranger}:7 bb:5"))
+    assert claims.latest == stranger
+    mine = claims.after("aa", 300)
+    assert mine.ends["aa"] == 300
+    assert (stranger in mine.ends) == is_kept
+    assert len(mine.metadata().encode()) <= MOST_BYTES
+    assert Claims.of(Committed(300, mine.metadata())) == mine

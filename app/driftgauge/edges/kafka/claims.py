@@ -14,7 +14,9 @@ from typing import Any, Final
 
 _MARK: Final = "driftgauge1"
 MOST_STATES: Final = 64
-"""States that are remembered for a partition; brokers take 4,096 bytes of metadata."""
+"""States that are remembered for a partition."""
+MOST_BYTES: Final = 4_096
+"""Most bytes of metadata that brokers take; a longer one would fail every commit."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,16 @@ class Claims:
         return next(iter(self.ends), None)
 
     def after(self, owner: str, end: int) -> Claims:
-        """Return the claims once a state has claimed the messages before an offset."""
-        others = [own for own in self.ends.items() if own[0] != owner]
-        return Claims(dict([(owner, end), *others[: MOST_STATES - 1]]))
+        """Return the claims once a state has claimed the messages before an offset; the oldest ones have to fit."""
+        others = [own for own in self.ends.items() if own[0] != owner][: MOST_STATES - 1]
+        room = MOST_BYTES - len(_MARK) - len(_entry(owner, end))
+        left = [room := room - len(_entry(*own)) for own in others]
+        return Claims(dict([(owner, end), *(own for own, after in zip(others, left, strict=True) if after >= 0)]))
 
     def metadata(self) -> str:
         """Return the text that a commit holds."""
-        return " ".join([_MARK, *(f"{owner}:{end}" for owner, end in self.ends.items())])
+        return "".join([_MARK, *(_entry(owner, end).decode() for owner, end in self.ends.items())])
+
+
+def _entry(owner: str, end: int) -> bytes:
+    return f" {owner}:{end}".encode()
