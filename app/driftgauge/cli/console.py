@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 
 _PLAIN: Final = {
@@ -35,10 +37,25 @@ WIDTH: Final = 132
 UNLIMITED: Final = 10_000
 """Characters of a line in which any table fits."""
 
+_COMMANDS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that command a terminal or turn the direction of a text; all have a width of 0."""
+
+
+class NamesConsole(Console):
+    """Prints names from outside without the characters by which they could command a terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the parts of what is printed; colours are added to them later."""
+        for part in super().render(renderable, options):
+            if part.control or part.text.isprintable() or part.text == "\n":
+                yield part
+            else:
+                yield Segment(_COMMANDS.sub("", part.text), part.style)
+
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints names as they are, brackets and colons included."""
-    own = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    """Return a console that prints names as they are, brackets and colons included, but no commands to a terminal."""
+    own = NamesConsole(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not own.is_terminal:
         own.width = max(own.width, WIDTH)
     return own
