@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -73,6 +74,44 @@ def test_a_database_of_duckdb_is_opened_without_writing_to_it(tmp_path: Path) ->
     path.chmod(0o444)
     with opened(f"duckdb:///{path}?table=two words") as table:
         assert table.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ('"s.1"."a.b"', 1),
+        ('main."a.b"', 2),
+        ('"a.b"', 2),
+        ('own.main."a.b"', 2),
+        ('"a""b"', 3),
+        ("a%2Bb", 4),
+        ("a+b", 4),
+    ],
+)
+def test_a_table_is_named_as_in_sql(tmp_path: Path, name: str, expected: int) -> None:
+    import duckdb
+
+    path = tmp_path / "own.db"
+    with duckdb.connect(str(path)) as own:
+        own.execute('CREATE SCHEMA "s.1"')
+        for at, table in enumerate(['"s.1"."a.b"', '"a.b"', '"a""b"', '"a+b"'], 1):
+            own.execute(f"CREATE TABLE {table} AS SELECT {at} AS x")
+    with opened(f"duckdb:///{path}?table={name}") as table:
+        assert table.fetch(table.table).to_pydict() == {"x": [expected]}
+
+
+@pytest.mark.parametrize("name", ['"a.b', 'a"b', "a..b", ".a", "a.", '"a"b'])
+def test_a_name_that_is_none_in_sql_is_refused(name: str) -> None:
+    why = re.escape('write a name with dots or quotes as in SQL: SCHEMA."NAME"')
+    with pytest.raises(TableError, match=why), opened(f"duckdb://?table={name}"):
+        pass
+
+
+def test_a_size_that_is_none_is_named(parquet: Path) -> None:
+    options = EngineOptions(engine="duckdb", memory="lots")
+    why = "^--engine-memory lots: write a size such as 512MB or 8GB$"
+    with pytest.raises(TableError, match=why), opened(parquet, options):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -163,3 +202,14 @@ def test_other_formats_are_left_to_memory(tmp_path: Path) -> None:
         opened(path, EngineOptions(engine="duckdb")),
     ):
         pass
+
+
+def test_a_damaged_file_is_named_with_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "day.parquet"
+    pq.write_table(pa.table({"x": [i / 3 for i in range(10_000)]}), path, use_dictionary=False, compression=None)
+    content = bytearray(path.read_bytes())
+    content[4:8] = b"\x0f\xff\x0f\xff"
+    path.write_bytes(content)
+    why = r"day\.parquet: a file of the table is damaged \("
+    with pytest.raises(TableError, match=why), opened(path) as table:
+        table.fetch(table.table)

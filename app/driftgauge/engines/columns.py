@@ -63,11 +63,19 @@ def as_number(table: Any, name: str) -> Any:
         column = ibis.cases((column.isnull(), ibis.null("float64")), else_=0.0)
     elif of.is_decimal() and column.get_backend().name == "postgres":
         column = column.cast("decimal")  # money, which Ibis takes for one, is cast to no other number
+    elif of.is_time():
+        column = _seconds_of_day(column)
     elif not (of.is_numeric() or of.is_unknown()):  # that of a domain is unknown
         raise TableError(
             f"{name}: it holds cells of type {_named(of)}, which are not numbers: leave it out (--ignore {name})"
         )
     return column.cast("float64")
+
+
+def _seconds_of_day(column: Any) -> Any:
+    """Return times of day in seconds, as a table in memory has them."""
+    whole = (column.hour().cast("int64") * 60 + column.minute()) * 60 + column.second()
+    return (whole * 1_000_000 + column.microsecond()).cast("float64") / number(1e6)
 
 
 def finite(values: Any) -> Any:

@@ -18,6 +18,8 @@ from driftgauge.errors import TableError
 ROWS_AT_ONCE: Final = 1_048_576
 _PYTHON_ROWS_AT_ONCE: Final = 65_536
 """Of databases whose drivers make an object of each cell."""
+_DAMAGED: Final = ("don't know what type", "TProtocolException")
+"""What DuckDB says of a page of Parquet that it cannot read."""
 _SEED: Final = 0
 
 
@@ -60,7 +62,7 @@ class EngineTable:
             raise self._failed(error) from error
 
     def aggregates(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """Return aggregates of the table by name, computed in one pass; a sum of no rows is 0."""
+        """Return aggregates of the table by name, computed in one pass; a sum of no rows is None."""
         if not wanted:
             return {}
         (found,) = self.fetch(self.table.aggregate(**wanted)).to_pylist()
@@ -154,4 +156,5 @@ def reason_of(error: Exception) -> str:
     lines = text.strip().splitlines()
     if lines and lines[0].startswith("Traceback"):
         lines = [line for line in lines[1:] if line.strip() and not line.startswith(" ")]
-    return lines[0] if lines else type(error).__name__
+    reason = lines[0].strip() if lines else type(error).__name__
+    return f"a file of the table is damaged ({reason})" if reason.startswith(_DAMAGED) else reason

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from driftgauge.common import addresses
 from driftgauge.engines.engine import EngineTable, reason_of
@@ -31,6 +31,9 @@ _OF_IBIS_ALONE: Final = ("bigquery", "snowflake", "mysql", "trino", "clickhouse"
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?", re.IGNORECASE
 )
+_PART: Final = re.compile(r'(?:^|(?<=\.))(?:("(?:[^"]|"")+")|([^".]+))(?=\.|$)')
+"""A part of a table's name: in double quotes, in which two stand for one, or without dots."""
+_SIZE: Final = re.compile(r"[0-9]+(\.[0-9]+)?\s*([KMGT]?i?B|%)", re.IGNORECASE)
 _GLOB: Final = re.compile(r"[*?\[]")
 _PARQUET: Final = (".parquet", ".pq")
 _CSV: Final = (".csv", ".csv.gz", ".tsv")
@@ -117,8 +120,16 @@ def _table(connection: Any, address: _Address, label: str) -> Any:
         return _try(label, lambda: connection.read_parquet(path))
     if not name:
         raise TableError(f"{label}: name the table at the end of the URL: ?table=NAME, or ?table=SCHEMA.NAME")
-    database, _, table = name.rpartition(".")
-    return _try(label, lambda: connection.table(table, database=database or None))
+    *schema, table = _parts(name, label)
+    return _try(label, lambda: connection.table(table, database=tuple(schema) or None))
+
+
+def _parts(name: str, label: str) -> list[str]:
+    """Return the parts of a name such as `shop."orders.v2"`; TableError for quotes that are not as in SQL."""
+    parts = [quoted or plain for quoted, plain in _PART.findall(name)]
+    if ".".join(found[0] for found in _PART.finditer(name)) != name:
+        raise TableError(f'{label}: write a name with dots or quotes as in SQL: SCHEMA."NAME"')
+    return [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
 
 
 def _try(label: str, open_it: Callable[[], Any]) -> Any:
@@ -161,7 +172,8 @@ class _Address:
         found = _ADDRESS.match(source.strip())
         if found is None:
             return None
-        pairs = parse_qsl(found["query"] or "", keep_blank_values=True)
+        given = (part.partition("=") for part in (found["query"] or "").split("&") if part)
+        pairs = [(unquote(name), unquote(value)) for name, _, value in given]  # not parse_qsl: a file may be named a+b
         own = {name: value for name, value in pairs if name in ("table", "path")}
         others = [(name, value) for name, value in pairs if name not in own]
         return cls(found["scheme"].lower(), found["host"], found["path"], own, others, source.strip())
@@ -169,7 +181,7 @@ class _Address:
     @property
     def url(self) -> str:
         """The URL without our parameters."""
-        query = "?" + urlencode(self.others) if self.others else ""
+        query = "?" + urlencode(self.others, quote_via=quote) if self.others else ""
         return f"{self.scheme}://{self.host}{self.path}{query}"
 
 
@@ -227,6 +239,8 @@ def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: boo
 
     if read_only and database != ":memory:" and not Path(database).is_file():
         raise TableError(f"cannot open {database}: there is no such file")
+    if not _SIZE.fullmatch(options.memory.strip()):
+        raise TableError(f"--engine-memory {options.memory}: write a size such as 512MB or 8GB")
     settings = {"memory_limit": options.memory, "temp_directory": str(temp)}
     return ibis.duckdb.connect(database, read_only=read_only and database != ":memory:", **settings)
 
@@ -235,6 +249,14 @@ def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
     """Return the table of files that DuckDB reads, from here or by fsspec from elsewhere."""
     label = without_password(source)
     connection = _try(label, lambda: _duckdb(":memory:", options, temp))
+    try:
+        return _table_of_files(connection, source, label)
+    except TableError:
+        connection.disconnect()
+        raise
+
+
+def _table_of_files(connection: Any, source: str, label: str) -> Any:
     paths, root = _found(connection, source, label)
     if not paths:
         raise TableError(f"cannot read {label}: there is no such file")
