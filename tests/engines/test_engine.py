@@ -55,6 +55,18 @@ def test_aggregates_are_of_all_rows_and_none_needs_no_pass(hold: Hold) -> None:
     assert source.aggregates({}) == {}
 
 
+def test_aggregates_that_are_too_many_for_a_query_are_those_of_several(
+    hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MOST_AGGREGATES", 2)
+    table = pa.table({"x": [1, 2, 3], "none": pa.nulls(3, pa.int64())})
+    source = hold(table)
+    found = source.aggregates(
+        {f"n{i}": (source.table.x <= i).sum() for i in range(5)} | {"none": source.table.none.sum()}
+    )
+    assert found == {"n0": 0, "n1": 1, "n2": 2, "n3": 3, "n4": 3, "none": None}
+
+
 REFUSED: dict[str, Callable[[EngineTable, Any], object]] = {
     "fetch": lambda source, number: source.fetch(source.table.select(n=number)),
     "batches": lambda source, number: list(source.batches(source.table.select(n=number))),

@@ -4,158 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from driftgauge.checks.embedded_numbers import Group, profiles_of_numbers
+from driftgauge.checks.engine_numbers import NumericAggregates, NumericCounts, in_queries
 from driftgauge.checks.rows import known_categories, knows
 from driftgauge.checks.window_reader import partition_of
-from driftgauge.drift.bins import ABOVE, BELOW, MISSING, UNSEEN, Bins, FloatArray, IntArray, just_below
+from driftgauge.drift.bins import MISSING, Bins, FloatArray, IntArray
 from driftgauge.drift.profile.build import of_columns
-from driftgauge.drift.profile.exact_sums import BITS, ExactSums, Sums
+from driftgauge.drift.profile.exact_sums import ExactSums, Sums
 from driftgauge.drift.profile.profile import Profile
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.windows.blocks import HOURS
-from driftgauge.engines.columns import as_category, as_number, finite, number
+from driftgauge.engines.columns import as_category, number
 from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.times import as_epoch, require_times
 from driftgauge.errors import CheckError, TableError
 from driftgauge.tables.cells import as_categories
 from driftgauge.tables.stream import require_columns
 from driftgauge.tables.times import as_seconds
-
-_LOW: Final = 26
-"""Digits of a sum that are summed apart, so that the sum of a table fits the database's integers."""
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """A numeric column and the aggregates that count it."""
-
-    index: int
-    column: ColumnBaseline
-    edges: tuple[float, ...]
-    """Edges up to and with which rows are counted."""
-
-    @classmethod
-    def of(cls, index: int, column: ColumnBaseline) -> _Numbers:
-        edges = column.bins.edges
-        first = (float(just_below(edges[0])),) if column.bins.rule == "value" and edges else ()
-        return cls(index, column, (*first, *edges))
-
-    def aggregates(self, table: Any, sums: ExactSums, baseline: Baseline) -> dict[str, Any]:
-        """Return the aggregates by name."""
-        cells, name = as_number(table, self.column.name), str(self.index)
-        values = finite(cells)
-        z = _standardised(cells, values, self.index, baseline) * number(2.0 ** -int(sums.exponents[self.index]))
-        wanted = {
-            f"finite{name}": values.count(),
-            f"low{name}": (cells == number(-math.inf)).sum(),
-            f"high{name}": (cells == number(math.inf)).sum(),
-            f"min{name}": values.min(),
-            f"max{name}": values.max(),
-            **_summed(f"sum{name}", z),
-            **_summed(f"square{name}", z * z),
-        }
-        wanted |= {f"e{name}_{i}": (values <= number(edge)).sum() for i, edge in enumerate(self.edges)}
-        if self.column.bins.rule == "value":
-            own = enumerate(self.column.bins.edges)
-            wanted |= {f"v{name}_{i}": (values == number(value)).sum() for i, value in own}
-        return wanted
-
-    def counts(self, found: Mapping[str, Any]) -> IntArray:
-        """Return the rows in each bin of one group."""
-        name, bins = str(self.index), self.column.bins
-        rows, low, high, known = (int(found[key + name] or 0) for key in ("rows", "low", "high", "finite"))
-        up_to = np.array([int(found[f"e{name}_{i}"] or 0) for i in range(len(self.edges))], dtype=np.int64)
-        counts = np.zeros(len(bins.names), dtype=np.int64)
-        counts[bins.special[MISSING]] = rows - known - low - high
-        if not bins.edges:
-            counts[bins.special[UNSEEN]] = known + low + high
-            return counts
-        counts[bins.special[BELOW]] = low + up_to[0]
-        counts[bins.special[ABOVE]] = high + known - up_to[-1]
-        if bins.rule == "interval":
-            counts[bins.ordinary] = np.diff(up_to)
-        else:
-            counts[bins.ordinary] = [int(found[f"v{name}_{i}"] or 0) for i in range(len(bins.edges))]
-            counts[bins.special[UNSEEN]] = up_to[-1] - up_to[0] - counts[bins.ordinary].sum()
-        return counts
-
-    def total(self, key: str, found: Mapping[str, Any]) -> int:
-        """Return an exact sum of one group."""
-        high, low = (int(found[f"{key}{self.index}_{part}"] or 0) for part in ("high", "low"))
-        return (high << _LOW) + low
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """The numeric columns of one group; shapes and units are those of a profile of all columns."""
-
-    counts: IntArray
-    sums: Sums
-    lowest: FloatArray
-    highest: FloatArray
-
-    @classmethod
-    def none(cls, columns: int, width: int) -> _Counted:
-        """Return the counts of no rows."""
-        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
-        return cls(np.zeros((columns, width), dtype=np.int64), Sums.none(columns), low, high)
-
-    @classmethod
-    def of_profile(cls, found: Profile, numeric: Sequence[int], columns: int, width: int) -> _Counted:
-        """Return what a profile of the numeric columns alone has counted; `numeric` are their places."""
-        own = cls.none(columns, width)
-        own.counts[numeric, : found.counts.shape[1]] = found.counts
-        own.lowest[numeric], own.highest[numeric] = found.lowest, found.highest
-        values, squares = [0] * columns, [0] * columns
-        for index, value, square in zip(numeric, found.sums.values, found.sums.squares, strict=True):
-            values[index], squares[index] = value, square
-        return replace(own, sums=Sums(tuple(values), tuple(squares)))
-
-    @classmethod
-    def of_aggregates(cls, found: Mapping[str, Any], numbers: Sequence[_Numbers], columns: int, width: int) -> _Counted:
-        """Return what a database has counted."""
-        own = cls.none(columns, width)
-        values, squares = [0] * columns, [0] * columns
-        for column in numbers:
-            own.counts[column.index, : len(column.column.bins.names)] = column.counts(found)
-            values[column.index], squares[column.index] = (column.total(key, found) for key in ("sum", "square"))
-            if found[f"finite{column.index}"]:
-                own.lowest[column.index] = found[f"min{column.index}"] + 0.0
-                own.highest[column.index] = found[f"max{column.index}"] + 0.0
-        return replace(own, sums=Sums(tuple(values), tuple(squares)))
-
-
-def _standardised(cells: Any, values: Any, index: int, baseline: Baseline) -> Any:
-    """Return clipped standardised values as `Scales` has them; what is clipped anyway is not computed."""
-    import ibis
-
-    scales = baseline.scales
-    mean, std = float(scales.mean[index]), float(scales.std[index])
-    low, high = float(scales.low[index]), float(scales.high[index])
-    beyond = tuple(mean + bound * std for bound in (low - 1.0, high + 1.0))
-    z = (values - number(mean)) / number(std)
-    inside = ibis.ifelse(z > number(high), number(high), ibis.ifelse(z < number(low), number(low), z))
-    return ibis.cases(
-        (cells == number(math.inf), number(high)),
-        (cells == number(-math.inf), number(low)),
-        (values > number(beyond[1]), number(high)),
-        (values < number(beyond[0]), number(low)),
-        else_=inside,
-    )
-
-
-def _summed(name: str, parts: Any) -> dict[str, Any]:
-    """Return the aggregates of an exact sum: that of the high digits, and that of the low ones."""
-    whole = (parts * number(2.0**BITS) + number(0.5)).floor().cast("int64")
-    high = (whole.cast("float64") / number(2.0**_LOW)).floor().cast("int64")
-    return {f"{name}_high": high.sum(), f"{name}_low": (whole - high * (1 << _LOW)).sum()}
 
 
 class EngineProfiler:
@@ -183,7 +54,9 @@ class EngineProfiler:
         self._progress = progress
         self._sums = ExactSums(self._baseline.scales)
         self._numeric = [i for i, own in enumerate(self._baseline.columns) if own.kind == "numeric"]
-        self._numbers = [] if source.is_embedded else [_Numbers.of(i, self._baseline.columns[i]) for i in self._numeric]
+        self._numbers = (
+            [] if source.is_embedded else [NumericAggregates.of(i, self._baseline.columns[i]) for i in self._numeric]
+        )
         for own in self._baseline.columns:
             _require_kind(own, source)
 
@@ -225,36 +98,50 @@ class EngineProfiler:
         return {"period": period, "hour": (whole - (whole / number(24.0)).floor() * 24).cast("int64")}
 
     def _counted(self, keys: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:
-        """Return the aggregates of each group, from one pass over all columns."""
+        """Return the aggregates of each group; TableError if two queries see other rows."""
+        found: dict[Group, dict[str, Any]] = {}
+        for part in in_queries(self._numbers):
+            rows = self._aggregates(part, keys, with_times=not found)
+            if found and _rows(rows) != _rows(found):
+                raise self._changed()
+            found = {group: found.get(group, {}) | row for group, row in rows.items()}
+        return found
+
+    def _aggregates(
+        self, numbers: Sequence[NumericAggregates], keys: Mapping[str, Any], *, with_times: bool
+    ) -> dict[Group, dict[str, Any]]:
+        """Return the aggregates of some columns in each group, and its first and last time, from one pass."""
         names = _unused(self._source.column_names, keys)
-        table = self._source.table.mutate(**{names[key]: own for key, own in keys.items()})
+        time = self._time if with_times else None
+        needed = dict.fromkeys([*(own.column.name for own in numbers), *([time] if time else [])])
+        table = self._source.table.select(*needed, **{names[key]: own for key, own in keys.items()})
         wanted: dict[str, Any] = {"rows": table.count()}
-        for own in self._numbers:
+        for own in numbers:
             wanted |= own.aggregates(table, self._sums, self._baseline)
-        if self._time is not None:
-            wanted |= {"start": table[self._time].min(), "end": table[self._time].max()}
+        if time is not None:
+            wanted |= {"start": table[time].min(), "end": table[time].max()}
         rows = self._source.fetch(table.group_by(*names.values()).aggregate(**wanted))
         times = {}
-        if self._time is not None and rows.num_rows:
-            times = {end: as_seconds(rows[end], self._time).tolist() for end in ("start", "end")}
+        if time is not None and rows.num_rows:
+            times = {end: as_seconds(rows[end], time).tolist() for end in ("start", "end")}
         found = {}
         for index, row in enumerate(rows.to_pylist()):
-            own_times = {end: values[index] for end, values in times.items()}
-            row |= {f"rows{own.index}": row["rows"] for own in self._numbers} | own_times
-            row["hour"] = int(row[names["hour"]])
-            found[int(row[names["period"]]), row["hour"]] = row
+            row |= {end: values[index] for end, values in times.items()}
+            found[int(row.pop(names["period"])), int(row.pop(names["hour"]))] = row
         return {group: row for group, row in found.items() if row["rows"]}
 
-    def _of_numbers(self, found: Mapping[Group, Mapping[str, Any]], keys: Mapping[str, Any]) -> dict[Group, _Counted]:
+    def _of_numbers(
+        self, found: Mapping[Group, Mapping[str, Any]], keys: Mapping[str, Any]
+    ) -> dict[Group, NumericCounts]:
         shape = len(self._baseline.columns), self._baseline.binner.width
         if not self._source.is_embedded:
-            return {group: _Counted.of_aggregates(row, self._numbers, *shape) for group, row in found.items()}
+            return {group: NumericCounts.of_aggregates(row, self._numbers, *shape) for group, row in found.items()}
         if not self._numeric:
-            return {group: _Counted.none(*shape) for group in found}
-        profiles = profiles_of_numbers(self._source, self._baseline, keys)
-        if {group: own.rows for group, own in profiles.items()} != {group: row["rows"] for group, row in found.items()}:
+            return {group: NumericCounts.none(*shape) for group in found}
+        profiles = profiles_of_numbers(self._source, self._baseline, keys, len(found))
+        if {group: own.rows for group, own in profiles.items()} != _rows(found):
             raise self._changed()
-        return {group: _Counted.of_profile(own, self._numeric, *shape) for group, own in profiles.items()}
+        return {group: NumericCounts.of_profile(own, self._numeric, *shape) for group, own in profiles.items()}
 
     def _count_categories(
         self, index: int, column: ColumnBaseline, keys: Mapping[str, Any], counts: Mapping[Group, IntArray]
@@ -274,7 +161,7 @@ class EngineProfiler:
     def _changed(self) -> TableError:
         return TableError(f"{self._source.label} changed while its rows were counted: check a copy of the table")
 
-    def _profile(self, name: str, by_hour: Mapping[int, tuple[Mapping[str, Any], _Counted]]) -> Profile:
+    def _profile(self, name: str, by_hour: Mapping[int, tuple[Mapping[str, Any], NumericCounts]]) -> Profile:
         hours = np.zeros(HOURS, dtype=np.int64)
         found, numbers = zip(*by_hour.values(), strict=True)
         if self._time is not None:
@@ -296,6 +183,11 @@ class EngineProfiler:
             if self._baseline.is_by_hour
             else {},
         )
+
+
+def _rows(found: Mapping[Group, Mapping[str, Any]]) -> dict[Group, int]:
+    """Return the rows of each group."""
+    return {group: int(row["rows"]) for group, row in found.items()}
 
 
 def _unused(columns: Sequence[str], keys: Iterable[str]) -> dict[str, str]:
