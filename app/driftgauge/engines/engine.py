@@ -73,15 +73,15 @@ class EngineTable:
             found |= row
         return found
 
-    def batches(self, expression: Any, rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
+    def batches(self, expression: Any, rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows of an expression in parts; TableError if the database refuses it.
 
-        Only of DuckDB they have `rows` rows at most.
+        Only of DuckDB they have `rows` rows at most, by default 1,048,576.
         """
         try:
             if self.is_embedded:  # Ibis' own way makes a copy of all rows first
                 connection = self.table.get_backend().con
-                yield from connection.sql(expression.compile()).to_arrow_reader(rows)
+                yield from connection.sql(expression.compile()).to_arrow_reader(rows or ROWS_AT_ONCE)
             else:
                 yield from expression.to_pyarrow_batches(chunk_size=_PYTHON_ROWS_AT_ONCE)
         except Exception as error:
