@@ -94,8 +94,8 @@ def test_a_table_is_named_as_in_sql(tmp_path: Path, name: str, expected: int) ->
     path = tmp_path / "own.db"
     with duckdb.connect(str(path)) as own:
         own.execute('CREATE SCHEMA "s.1"')
-        for at, table in enumerate(['"s.1"."a.b"', '"a.b"', '"a""b"', '"a+b"'], 1):
-            own.execute(f"CREATE TABLE {table} AS SELECT {at} AS x")
+        for at, quoted in enumerate(['"s.1"."a.b"', '"a.b"', '"a""b"', '"a+b"'], 1):
+            own.execute(f"CREATE TABLE {quoted} AS SELECT {at} AS x")
     with opened(f"duckdb:///{path}?table={name}") as table:
         assert table.fetch(table.table).to_pydict() == {"x": [expected]}
 
