@@ -37,11 +37,10 @@ def test_a_table_knows_its_columns_and_rows(hold: Hold) -> None:
 
 
 def test_rows_are_fetched_whole_or_in_parts(hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "ROWS_AT_ONCE", 2_048)
     monkeypatch.setattr(engine, "_PYTHON_ROWS_AT_ONCE", 2_048)
     table = gapped()
     source = hold(table)
-    batches = list(source.batches(of_row(source)))
+    batches = list(source.batches(of_row(source), 2_048))
     assert len(batches) > 1
     assert pa.Table.from_batches(batches).to_pydict() == table.to_pydict()
     assert source.fetch(of_row(source)).to_pydict() == table.to_pydict()
@@ -94,10 +93,7 @@ def test_numbers_are_an_array_of_its_own_with_nan_for_null(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("ranks", [[0], [0, 1, 2, 3], [1_999, 2_000, 2_001], None], ids=str)
-def test_values_at_ranks_are_those_of_the_sorted_column(
-    hold: Hold, ranks: list[int] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "ROWS_AT_ONCE", 2_048)
+def test_values_at_ranks_are_those_of_the_sorted_column(hold: Hold, ranks: list[int] | None) -> None:
     table = gapped()
     ordered = np.sort(table["x"].drop_null().to_numpy()) + 0.0
     wanted = np.array(ranks if ranks is not None else range(ordered.size))
