@@ -43,7 +43,7 @@ def test_parts_are_read_from_and_written_to_object_storage(run: Command) -> None
     ("parts", "why"),
     [
         (("other.json",), "the bins of age differ"),
-        (("other.profile",), "is of another baseline than the first one"),
+        (("other.profile",), "was made against another baseline than the first one"),
         (("none.json",), "none.json"),
     ],
     ids=["baseline", "profile", "absent"],

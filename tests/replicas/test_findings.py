@@ -48,7 +48,7 @@ EACH: Final[Mapping[str, tuple[Recording, str]]] = {
     "server_down": (recorded("killed"), f"{SECOND}, which had coin, does not answer"),
     "fewer_replicas": (
         with_an_hour_ago(FINE).without(THIRD, *NOW),
-        f"2 servers have it, 1h before 3 had; gone: {THIRD}",
+        f"2 servers have it now, 3 had it 1h ago; missing: {THIRD}",
     ),
     "model_unavailable": (FINE.with_gauge("model_available", 0.0, FIRST), f"{FIRST} could not load it"),
     "two_baselines": (
@@ -112,7 +112,7 @@ def test_a_model_that_no_server_has_any_more_is_missed() -> None:
     gone = replace(before, answers={**before.answers, "info_before": [*before.answers["info_before"], *other]})
     (found,) = findings(gone.overview())
     assert (found.kind, found.model_name) == ("fewer_replicas", "other")
-    assert found.sentence == f"no server has it, 1h before 3 had; gone: {FIRST}, {SECOND}, {THIRD}"
+    assert found.sentence == f"no server has it now, 3 had it 1h ago; missing: {FIRST}, {SECOND}, {THIRD}"
 
 
 def test_a_server_that_is_down_is_said_once() -> None:

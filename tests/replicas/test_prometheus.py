@@ -69,9 +69,9 @@ def test_the_time_is_its_own() -> None:
     [
         (422, '{"status": "error", "error": "too many samples"}', "answered 422: too many samples"),
         (401, "no", "answered 401: give its token with --token-file, or a header with --header-file"),
-        (404, "no", "answered 404: Not Found: give the address below which /api/v1/query is"),
+        (404, "no", "answered 404: Not Found: give the address that comes before /api/v1/query"),
         (502, "no", "answered 502: Bad Gateway"),
-        (200, "<html>", "answers no JSON: give the address below which"),
+        (200, "<html>", "answers no JSON: give the address that comes before"),
         (200, "[]", "does not answer as Prometheus does"),
         (200, '{"status": "success"}', "does not answer as Prometheus does"),
         (200, success(), "does not answer as Prometheus does"),
@@ -95,7 +95,7 @@ def test_an_answer_that_is_none_is_said_with_what_to_do(status: int, body: str, 
         ("file:///etc/passwd", "is not an address"),
         ("http://me:secret@host", "leave the password out of the address"),
         ("htp://me:secret@host", "leave the password out of the address"),
-        ("http://host/?token=secret", "leave out what follows"),
+        ("http://host/?token=secret", "leave out [?] and #"),
         ("http://host:port", "is not an address"),
         ("http://[::1", "is not an address"),
     ],
@@ -107,7 +107,7 @@ def test_an_address_that_cannot_be_asked_is_refused(url: str, message: str) -> N
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with pytest.raises(PrometheusError, match=r"no answer from http://127\.0\.0\.1:9 .*is Prometheus there"):
+    with pytest.raises(PrometheusError, match=r"no answer from http://127\.0\.0\.1:9 .*check the address"):
         Prometheus("http://127.0.0.1:9").now()
 
 

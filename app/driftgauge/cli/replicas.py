@@ -46,9 +46,9 @@ class ShownServers:
         ),
     ] = ""
     by: Annotated[
-        str, Option("Labels that tell deployments apart, as given to `monitoring render`.", "LABEL,…", SERVERS)
+        str, Option("Labels that distinguish deployments, as given to `monitoring render`.", "LABEL,…", SERVERS)
     ] = "job"
-    since: Annotated[str, Option("Time before, with which the number of replicas is compared.", "TIME", SERVERS)] = "1h"
+    since: Annotated[str, Option("How far back to look for servers that are missing now.", "TIME", SERVERS)] = "1h"
     stale_minutes: Annotated[
         float,
         Option(

@@ -1,4 +1,4 @@
-"""Files of a table that DuckDB reads: those of a folder, and files whose columns differ."""
+"""Files of a table that DuckDB reads: folders, and files whose columns differ."""
 
 from __future__ import annotations
 
@@ -195,4 +195,4 @@ def _require_complete(columns: Mapping[str, Collection[str]], first: Collection[
     for file, own in columns.items():
         absent = [name for name in first if name not in own]
         if absent:
-            raise TableError(f"{file} has no {listed(absent)}, and {whole} has: add what is missing")
+            raise TableError(f"{file} has no {listed(absent)}, and {whole} has: add the missing columns")

@@ -1,4 +1,4 @@
-"""Which engine reads a table, and what it may use."""
+"""Options for the engine that reads a table."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ EngineName = Literal["auto", "memory", "duckdb"]
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How tables are read that may be larger than memory."""
+    """How tables that may be larger than memory are read."""
 
     engine: Annotated[
         EngineName,
         Option(
-            "What reads files: memory, or duckdb, which counts where the rows are; auto takes duckdb for Parquet files "
-            "of 1 GiB and more, if it is installed. The tables of a URL are always counted by their own database.",
+            "How files are read: into memory, or by duckdb, which counts them where they are. auto takes duckdb for "
+            "Parquet files of 1 GiB and more, if it is installed. The table of a URL is counted by its own database.",
             group=ENGINE,
         ),
     ] = "auto"
     memory: Annotated[
-        str, Option("What duckdb may use, such as 512MB or 8GB.", "SIZE", ENGINE, flag="--engine-memory")
+        str, Option("Memory that duckdb may use, such as 512MB or 8GB.", "SIZE", ENGINE, flag="--engine-memory")
     ] = "1GB"
     temp: Annotated[
         Path | None,
         Option(
-            "Folder for what does not fit into that memory; by default a temporary one.",
+            "Folder for data that does not fit into that memory; by default a temporary one.",
             "FOLDER",
             ENGINE,
             flag="--engine-temp",

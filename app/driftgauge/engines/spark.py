@@ -11,7 +11,7 @@ from typing import Any, Final
 from driftgauge.engines.engine import reason_of
 from driftgauge.errors import TableError
 
-# What ends a command is in its message.
+# The error that ends a command is in its own message.
 _QUIET: Final = {"spark.log.level": "FATAL", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -21,12 +21,12 @@ def runs_spark() -> bool:
         from pyspark import SparkContext
     except ImportError:
         raise TableError("tables in Spark need its library: pip install pyspark") from None
-    # Not getActiveSession(), which knows that of this thread alone.
+    # Not getActiveSession(), which knows only the session of this thread.
     return SparkContext._active_spark_context is not None
 
 
 def spark_connection(host: str, settings: Mapping[str, str]) -> Any:
-    """Return a connection of Ibis to Spark; TableError for settings that are none, or without Java.
+    """Return a connection of Ibis to Spark; TableError for an unknown parameter, or without Java.
 
     `settings` are Spark's own, such as `spark.executor.memory`. A program that runs Spark already gets a second session
     of it, so that its own keeps its time zone; `host` is then not used.
@@ -36,7 +36,9 @@ def spark_connection(host: str, settings: Mapping[str, str]) -> Any:
 
     for name in settings:
         if not name.startswith("spark."):
-            raise TableError(f"{name} is no parameter: give path, table, or settings of Spark (spark.executor.memory)")
+            raise TableError(
+                f"{name} is no parameter of spark://: use path, table, or a setting such as spark.executor.memory"
+            )
     if runs_spark():
         return ibis.pyspark.connect(SparkSession.builder.getOrCreate().newSession(), **settings)
     _require_java()

@@ -62,7 +62,7 @@ def findings(found: Overview, stale_seconds: float = STALE_SECONDS, ignored: Seq
 
 
 def age(seconds: float) -> str:
-    """Return a time that has passed, in its largest unit: `42 s`, `12 min`, `3 h`, `2 d`."""
+    """Return an age in its largest unit: `42 s`, `12 min`, `3 h`, `2 d`."""
     for limit, size, unit in ((120.0, 1.0, "s"), (7_200.0, 60.0, "min"), (172_800.0, 3_600.0, "h")):
         if seconds < limit:
             return f"{max(0.0, seconds) / size:.0f} {unit}"
@@ -73,7 +73,7 @@ def age(seconds: float) -> str:
 
 
 def _no_samples(found: Overview, stale_seconds: float) -> Iterator[Finding]:
-    """Yield servers whose samples have stopped; not those that others took the place of."""
+    """Yield servers whose samples have stopped, except servers that others have replaced."""
     for deployment, servers in _by_deployment(found.servers).items():
         before = {
             instance
@@ -100,7 +100,7 @@ def _stale_evaluations(found: Overview) -> Iterator[Finding]:
             if last is not None and limit is not None and found.at - last > limit:
                 said = "has not evaluated it yet" if last == 0 else f"evaluated it {age(found.at - last)} ago"
                 yield _of_model(
-                    "stale", "evaluation_stale", model, (own.instance,), f"{own.instance} {said}: its verdict is old"
+                    "stale", "evaluation_stale", model, (own.instance,), f"{own.instance} {said}: its verdict is stale"
                 )
 
 
@@ -136,7 +136,7 @@ def _fewer_replicas(found: Overview) -> Iterator[Finding]:
             have = "no server has it" if not present else f"{_servers(len(present))} it"
             yield Finding(
                 "missing", "fewer_replicas", key[:-1], key[-1], None, gone,
-                f"{have}, {found.asked.since} before {len(before)} had; gone: {', '.join(gone)}",
+                f"{have} now, {len(before)} had it {found.asked.since} ago; missing: {', '.join(gone)}",
             )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def _short(baseline: str) -> str:
 
 
 def _two_versions(found: Overview) -> Iterator[Finding]:
-    """Yield models of which servers answer with several versions at once; shadows do not answer."""
+    """Yield models whose servers answer with several versions at once; shadows do not answer."""
     live: dict[Key, dict[str, list[str]]] = defaultdict(dict)
     for model in found.models:
         answering = [own.instance for own in model.replicas if own.is_live]
@@ -197,7 +197,7 @@ def _monitoring_problems(found: Overview) -> Iterator[Finding]:
         "verdict",
         "monitoring_problem",
         lambda own: own.gauge("model_monitoring_healthy") == 0,
-        "has a problem with its monitoring, which its /drift/status names",
+        "has a problem with its monitoring: see monitoring.problems in its /drift/status",
     )
 
 

@@ -1,4 +1,4 @@
-"""Queries to a Prometheus, or to what answers as one: Thanos, Mimir, VictoriaMetrics."""
+"""Queries to a Prometheus, or to a server with the same API: Thanos, Mimir, VictoriaMetrics."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """An address that answers queries, and what is sent along."""
+    """A Prometheus: its address, and the headers of requests."""
 
     url: str
     """With the prefix of the API, if there is one, such as `/prometheus` of Mimir."""
@@ -64,10 +64,10 @@ class Prometheus:
                 f"--prometheus: {_plain(self.url)} is not an address: give e.g. http://localhost:9090"
             )
         if "?" in self.url or "#" in self.url:
-            raise PrometheusError("--prometheus: leave out what follows ? or #; a token goes into --token-file")
+            raise PrometheusError("--prometheus: leave out ? and # and all after them; give a token with --token-file")
 
     def now(self) -> float:
-        """Return its time, in seconds since 1970."""
+        """Return the time of Prometheus, in seconds since 1970."""
         found, _ = self._series({"query": "vector(time())"})  # a bare time() is one only to some
         if len(found) != 1 or not math.isfinite(found[0].value):
             raise self._foreign()
@@ -79,7 +79,7 @@ class Prometheus:
         return [each for each in found if not math.isnan(each.value)], warnings
 
     def _series(self, parameters: Mapping[str, str]) -> tuple[list[Sample], list[str]]:
-        """Return the series and warnings of an answer; PrometheusError if it is not that of a Prometheus."""
+        """Return the series and warnings of an answer; PrometheusError if no Prometheus sent it."""
         try:
             answer = self._asked(parameters)
             return [_sample(own) for own in answer["data"]["result"]], [*map(_plain, answer.get("warnings") or ())]
@@ -102,7 +102,7 @@ class Prometheus:
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None) or error
             raise PrometheusError(
-                f"no answer from {self.url} ({_plain(why)}): is Prometheus there? (--prometheus)"
+                f"no answer from {self.url} ({_plain(why)}): check the address, and that Prometheus runs (--prometheus)"
             ) from error
         except ValueError as error:
             raise PrometheusError(f"{self.url} answers no JSON: {_WHICH_ADDRESS}") from error
@@ -120,7 +120,10 @@ class Prometheus:
                     f"{self.url} answers with more than {most:,} bytes: choose fewer servers (--match)"
                 )
             if time.monotonic() > until:
-                raise PrometheusError(f"{self.url} takes more than {self.seconds:g} s for an answer: see --timeout")
+                raise PrometheusError(
+                    f"{self.url} takes more than {self.seconds:g} s for an answer: choose fewer servers (--match), or "
+                    "raise --timeout"
+                )
         if answer.length:  # what its Content-Length announced and did not come
             raise http.client.IncompleteRead(bytes(content[:0]), answer.length)
         return bytes(content)
@@ -150,5 +153,5 @@ def _plain(text: object, most: int = LONGEST_TEXT) -> str:
 
 
 _WHICH_ADDRESS: Final = (
-    "give the address below which /api/v1/query is, such as http://prometheus:9090 or http://mimir:8080/prometheus"
+    "give the address that comes before /api/v1/query, such as http://prometheus:9090 or http://mimir:8080/prometheus"
 )

@@ -50,7 +50,7 @@ def merged_baseline(first: Baseline, others: Sequence[Baseline | Profile], *, cr
     """Return the baseline of all rows, in the bins of the first part.
 
     Other baselines must have the same columns and bins, and profiles must be of the first baseline: then counts add up
-    exactly. `NOTES` say what holds for the rest. Raises BaselineError.
+    exactly. `NOTES` explain the other numbers. Raises BaselineError.
     """
     for other in others:
         if isinstance(other, Baseline):
@@ -82,7 +82,9 @@ def _require_profile(first: Baseline, profile: Profile) -> None:
     """Raise BaselineError unless a profile counts all columns of a baseline in its bins."""
     name = profile.partitions[0]
     if profile.baseline_hash != first.hash:
-        raise BaselineError(f"the profile of {name} is of another baseline than the first one: profile the table again")
+        raise BaselineError(
+            f"the profile of {name} was made against another baseline than the first one: profile the table again"
+        )
     if profile.columns != first.names:
         lacking = ", ".join(column for column in first.names if column not in profile.columns)
         raise BaselineError(f"the profile of {name} does not count {lacking}: profile the table again with all columns")
@@ -150,7 +152,7 @@ def _of_baseline(column: ColumnBaseline) -> _Numbers:
 
 
 def _of_profile(first: ColumnBaseline, profile: Profile, index: int, sums: FloatArray) -> _Numbers:
-    """Return the numbers of a profile, whose sums are in standard deviations of the first baseline."""
+    """Return the numbers of a profile; its sums are in standard deviations of the first baseline."""
     counts = profile.counts[index, : len(first.counts)]
     rows = float(profile.rows - counts[first.bins.special[MISSING]])
     unit = first.std if first.std > 0.0 else 1.0
