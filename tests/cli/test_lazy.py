@@ -47,6 +47,10 @@ def test_the_help_of_serve_imports_no_server_and_no_model() -> None:
     assert imported_by("serve", "--help") & (HEAVY - {"pydantic_settings", "numpy"}) == set()
 
 
+def test_commands_on_baselines_import_neither_databases_of_logs_nor_settings() -> None:
+    assert imported_by("baseline", "build", "--help") & {"sqlalchemy", "pydantic_settings"} == set()
+
+
 def test_a_command_that_needs_a_library_imports_it() -> None:
     assert {"numpy", "pyarrow"} <= imported_by("bundle", "--help")
 

@@ -17,7 +17,6 @@ from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.engine_tables import Quantiles, counted_baseline
 from driftgauge.cli.help import CommandLine
-from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.addresses import without_password
 from driftgauge.common.quoting import listed
@@ -151,6 +150,8 @@ def baseline_learn(
 
     For a model whose training table has no times, or is out of date. Choose a time in which nothing was wrong.
     """
+    from driftgauge.cli.learning import learn  # with the databases of logs, whose library other commands save
+
     errors = console(stderr=True)
     with errors.status("reading the prediction log, building the baseline …"):
         learned = learn(source, since, model, state_dir, LearningOptions(by_hour=by_hour))
