@@ -47,7 +47,7 @@ from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import DocumentedModel, describe_models, install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
-from driftgauge.edges.http.traced import TracedCounters
+from driftgauge.edges.http.traced import TracedCounters, traced_codec
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.bundle_truth import truth_of
@@ -253,18 +253,19 @@ def load_model(
         access=access,
         shares=access.shares(settings.max_queued_requests, settings.max_queued_rows),
     )
+    codec = partial(traced_codec, info=info, is_on=settings.otlp_endpoint is not None)
     return ServedModel(
         info=info,
         predictor=predictor,
         batcher=batcher,
-        predict=endpoint(PredictJson(decoder, info, settings.max_rows, usual)),
-        infer=endpoint(InferV2(decoder, info, settings.max_rows, threshold)),
+        predict=endpoint(codec(PredictJson(decoder, info, settings.max_rows, usual))),
+        infer=endpoint(codec(InferV2(decoder, info, settings.max_rows, threshold))),
         capture=capture,
         monitoring=monitoring,
         failures=failures,
         executor=executor,
         scoring=scoring,
-        predict_label=endpoint(PredictJson(decoder, info, settings.max_rows, named)) if info.classes else None,
+        predict_label=endpoint(codec(PredictJson(decoder, info, settings.max_rows, named))) if info.classes else None,
         outlier_threshold=threshold,
         outlier_samples=() if scorer is None else sample_scores(predictor, scorer),
     )

@@ -79,6 +79,7 @@ def test_a_collector_that_is_away_fails_no_prediction_and_the_status_says_so(bin
         seen(lambda: own.metric(ITEMS, signal="metrics", result="failed") > 0)
         problems = [one for one in own.problems(1) if one.startswith("telemetry")]
         assert any(f"metrics do not reach {NOWHERE}" in one for one in problems)
+        assert f"telemetry: metrics do not reach {NOWHERE}" in own.client.get("/", headers={"accept": "text/html"}).text
         began = time.monotonic()
     assert time.monotonic() - began < 20.0
 

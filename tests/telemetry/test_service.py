@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from driftgauge.telemetry.exporters import LastMessage
 from driftgauge.telemetry.options import TelemetryOptions
 from driftgauge.telemetry.service import Failures, Telemetry
@@ -12,17 +14,12 @@ OPTIONS = TelemetryOptions(f"{ADDRESS}/token-of-ours", headers={"x-api-key": "se
 class Told:
     """The telemetry of one worker that sends nothing itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None, slot: int = 0) -> None:
         self.now = 5.0
         self.errors: list[Exception] = []
-        self.messages, self.tally = LastMessage(), Tally(None, 0, ["metrics", "traces"])
-        self.failures = Failures(self.messages, ADDRESS, self.errors.append, self.arrived)
-        self.telemetry = Telemetry(
-            self.tally, self.messages, self.failures, None, None, OPTIONS, lambda: self.now, self.errors.append
-        )
-
-    def arrived(self, signal: str) -> None:
-        self.tally.delivered(signal, self.now)
+        self.messages, self.tally = LastMessage(), Tally(folder, slot, ["metrics", "traces"])
+        self.failures = Failures(self.messages, ADDRESS, self.errors.append, self.tally, lambda: self.now)
+        self.telemetry = Telemetry(self.tally, self.messages, None, None, OPTIONS, lambda: self.now, self.errors.append)
 
 
 def test_a_failure_is_a_problem_until_the_signal_arrives() -> None:
@@ -55,3 +52,17 @@ def test_the_status_has_counts_and_the_last_success_and_no_secret() -> None:
     assert said["signals"]["traces"]["problem"].startswith("traces do not reach")
     assert "token-of-ours" not in str(said)
     assert "sesame" not in str(said)
+
+
+def test_a_worker_that_does_not_send_says_why_the_sender_fails(tmp_path: Path) -> None:
+    sending, other = Told(tmp_path, 0), Told(tmp_path, 1)
+    sending.messages.delivery("metrics").fail("it answered 503")
+    sending.failures.of("metrics")("metrics")
+    sending.tally.save()
+    why = f"metrics do not reach {ADDRESS}: it answered 503"
+    assert other.telemetry.problems() == [f"telemetry: {why}"]
+    assert other.telemetry.status()["signals"]["metrics"]["problem"] == why
+    sending.failures.of("metrics")(None)
+    sending.tally.save()
+    assert other.telemetry.problems() == []
+    assert other.telemetry.status()["signals"]["metrics"]["problem"] is None

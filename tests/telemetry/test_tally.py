@@ -47,7 +47,17 @@ def test_the_newest_request_of_each_bucket_is_shown_until_it_is_old(tmp_path: Pa
         assert own.facts(EXEMPLAR_SECONDS + 10.0, 0.05).exemplars[ROUTE] == {3: exemplar(20.0, "c")}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"items": 3}', b'{"items": [], "exemplars": [[["a"], 1, 2]]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"items": 3}',
+        b'{"items": [], "exemplars": [[["a"], 1, 2]]}',
+        b'{"items": [], "exemplars": [], "failed": {"metrics": "why"}}',
+    ],
+)
 def test_a_damaged_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "worker-1.json").write_bytes(content)
     own = Tally(tmp_path, 0, BOTH)
@@ -90,3 +100,35 @@ def test_the_newest_time_of_all_workers_counts(tmp_path: Path) -> None:
         own.delivered("traces", at)
         own.save()
     assert own.facts(10.0, 0.05).sent_at == {"traces": 9.0}
+
+
+def test_the_newest_failure_of_all_workers_is_shown_until_a_later_success(tmp_path: Path) -> None:
+    first, second, third = (Tally(tmp_path, slot, ["metrics"]) for slot in range(3))
+    first.failed("metrics", 5.0, "it answered 503")
+    second.failed("metrics", 6.0, "it is away")
+    for own in (first, second):
+        own.save()
+    assert third.facts(7.0, 0.05).problems == {"metrics": "it is away"}
+    first.delivered("metrics", 5.5)
+    first.save()
+    assert third.facts(7.0, 0.05).problems == {"metrics": "it is away"}
+    third.delivered("metrics", 6.5)
+    for own in (third, first):
+        assert own.facts(7.0, 0.05).problems == {}
+
+
+def test_failures_of_an_earlier_run_are_not_shown(tmp_path: Path) -> None:
+    for slot in (0, 1):
+        before = Tally(tmp_path, slot, ["traces"])
+        before.failed("traces", 5.0, "it answered 503")
+        before.save()
+    after = Tally(tmp_path, 0, ["traces"], since=6.0)
+    assert after.facts(7.0, 0.05).problems == {}
+    after.failed("traces", 8.0, "it is away")
+    assert after.facts(9.0, 0.05).problems == {"traces": "it is away"}
+
+
+def test_files_of_a_version_without_failures_are_read(tmp_path: Path) -> None:
+    (tmp_path / "worker-1.json").write_bytes(b'{"items": [["metrics", "sent", 3]], "exemplars": [], "sent_at": {}}')
+    found = Tally(tmp_path, 0, ["metrics"]).facts(0.0, 0.05)
+    assert (found.items["metrics", "sent"], found.problems) == (3.0, {})

@@ -52,14 +52,14 @@ def compose_telemetry(settings: Settings, monitoring: Monitoring, clock: Callabl
     problems, signals = Problems(clock), settings.otlp_signals
     record = partial(problems.record, PROBLEM)
     folder = _folder(settings.state_folder, monitoring)
-    tally = Tally(folder, monitoring.service.store.number, signals)
+    tally = Tally(folder, monitoring.service.store.number, signals, clock())
     messages = LastMessage()
-    failures = Failures(messages, place(options.endpoint), record, lambda signal: tally.delivered(signal, clock()))
+    failures = Failures(messages, place(options.endpoint), record, tally, clock)
     instance = _instance(folder, clock, record)
     sending = _Sending(options, instance, settings.otlp_resource_attributes, tally, messages, failures, clock)
     sender = sending.metrics(monitoring, folder) if "metrics" in signals else None
     tracer = sending.traces() if "traces" in signals else None
-    telemetry = Telemetry(tally, messages, failures, sender, tracer, options, clock, record)
+    telemetry = Telemetry(tally, messages, sender, tracer, options, clock, record)
     monitoring.telemetry = telemetry
     return telemetry
 

@@ -267,6 +267,8 @@ class TelemetryFacts:
     """Of the histogram of requests, by method and handler and by bucket."""
     sent_at: Mapping[str, float] = field(default_factory=dict)
     """When each signal last arrived, seconds since 1970."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Why a signal does not arrive; empty if all do."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class MetricSender:
         """`page` gives `/metrics` in pieces, with exemplars; `lock` says which worker sends, None with only one.
 
         `failed` is called with a signal's name after a failure, and with None after a success. `rejected` returns how
-        many points the collector did not take of those that it was sent.
+        many of the points that were sent the collector has rejected.
         """
         self._exporter: Final = exporter
         self._page: Final = page

@@ -22,43 +22,35 @@ LEAVING_SECONDS: Final = 2.0
 
 
 class Failures:
-    """Why the last transmission of each signal failed."""
+    """Says why transmissions fail, and when they arrive."""
 
     def __init__(
         self,
         messages: LastMessage,
         collector: str,
         record: Callable[[Exception], None],
-        delivered: Callable[[str], None],
+        tally: Tally,
+        clock: Callable[[], float],
     ) -> None:
-        """`collector` is the address that problems name; `record` takes errors, `delivered` what arrived."""
+        """`collector` is the address that problems name; `record` takes errors, `tally` what became of each signal."""
         self._messages: Final = messages
         self._collector: Final = collector
         self._record: Final = record
-        self._delivered: Final = delivered
-        self._texts: dict[str, str] = {}
+        self._tally: Final = tally
+        self._clock: Final = clock
 
     def of(self, signal: str) -> Callable[[str | None], None]:
         """Return what takes whether a transmission failed."""
 
         def ended(failed: str | None) -> None:
             if failed is None:
-                self._texts.pop(signal, None)
-                self._delivered(signal)
+                self._tally.delivered(signal, self._clock())
                 return
             text = f"{signal} do not reach {self._collector}: {self._messages.of(signal)}"
-            self._texts[signal] = text
+            self._tally.failed(signal, self._clock(), text)
             self._record(ConnectionError(text))
 
         return ended
-
-    def text(self, signal: str) -> str | None:
-        """Return why a signal does not arrive; None if it does."""
-        return self._texts.get(signal)
-
-    def current(self) -> list[str]:
-        """Return a sentence for each signal that does not arrive."""
-        return [f"telemetry: {text}" for text in self._texts.values()]
 
 
 class Telemetry:
@@ -68,7 +60,6 @@ class Telemetry:
         self,
         tally: Tally,
         messages: LastMessage,
-        failures: Failures,
         sender: MetricSender | None,
         tracer: RequestTracer | None,
         options: TelemetryOptions,
@@ -78,7 +69,6 @@ class Telemetry:
         self.tracer: Final = tracer
         self._tally: Final = tally
         self._messages: Final = messages
-        self._failures: Final = failures
         self._sender: Final = sender
         self._options: Final = options
         self._clock: Final = clock
@@ -98,7 +88,7 @@ class Telemetry:
         for signal, own in signals.items():
             at = facts.sent_at.get(signal)
             own["last_sent_at"] = None if at is None else rfc3339(at, "milliseconds")
-            own["problem"] = self._failures.text(signal)
+            own["problem"] = facts.problems.get(signal)
         return {
             "endpoint": place(self._options.endpoint),
             "protocol": self._options.protocol,
@@ -107,8 +97,8 @@ class Telemetry:
         }
 
     def problems(self) -> Sequence[str]:
-        """Return a sentence for each signal of this worker that does not arrive."""
-        return self._failures.current()
+        """Return a sentence for each signal that does not arrive, whichever worker sends it; reads files."""
+        return [f"telemetry: {text}" for text in self.facts().problems.values()]
 
     async def run(self) -> None:
         """Send until it is cancelled."""

@@ -46,7 +46,7 @@ class CountedExporter(SpanExporter):
     ) -> None:
         """`failed` is called with a signal's name after a failure, and with None after a success.
 
-        `rejected` returns how many of the spans it was sent the collector did not take.
+        `rejected` returns how many of the spans that were sent the collector has rejected.
         """
         self._inner: Final = inner
         self._tally: Final = tally

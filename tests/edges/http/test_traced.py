@@ -4,12 +4,20 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import pytest
 import structlog
-from driftgauge.edges.http.request_metrics import http_series
-from driftgauge.edges.http.traced import CURRENT, GuardedSpan, Traced, TracedCounters
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.http.infer import InferV2
+from driftgauge.edges.http.predict import PredictJson
+from driftgauge.edges.http.request_metrics import HttpCounters, http_series
+from driftgauge.edges.http.traced import CURRENT, GuardedSpan, Traced, TracedCounters, traced_codec
+from driftgauge.errors import Reason
+from driftgauge.main import compose
 from starlette.types import Message, Receive, Scope, Send
 
+from tests.edges.formats.test_features import info
+from tests.examples import Example, quiet
 from tests.monitors import counters_of
 
 ROUTES = [("POST", "/predict", (200,))]
@@ -138,3 +146,32 @@ def test_an_answer_of_no_known_route_is_told_under_the_labels_of_its_metrics() -
     finally:
         CURRENT.reset(token)
     assert span.said == [("other", "unmatched", 404, 0.5)]
+
+
+ROW = {"features": {"size": 1.5, "shape": "round", "flag": True}, "prediction_id": "mine"}
+
+
+def test_a_span_learns_the_ids_of_predictions_and_their_model() -> None:
+    codec, span, errors = PredictJson(FeatureDecoder(info()), info(), 10), Span(), list[Exception]()
+    traced = traced_codec(codec, info(), is_on=True)
+    request = traced.read(orjson.dumps(ROW))
+    assert traced.ids(request, 1.0) == ["mine"]
+    assert span.said == []
+    token = CURRENT.set(GuardedSpan(span, errors.append))
+    try:
+        assert traced.ids(request, 1.0) == ["mine"]
+    finally:
+        CURRENT.reset(token)
+    assert (span.said, errors) == ([(info().name, info().version, ["mine"])], [])
+    assert traced.error(Reason.NOT_JSON, "no JSON", {}) == codec.error(Reason.NOT_JSON, "no JSON", {})
+
+
+def test_without_a_collector_no_request_passes_through_code_of_tracing(binary: Example) -> None:
+    codec = PredictJson(FeatureDecoder(info()), info(), 10)
+    assert traced_codec(codec, info(), is_on=False) is codec
+    context = compose(quiet(), binary.bundle, lambda: 1000.0)
+    (model,) = context.models.all_live
+    assert model.predict_label is not None
+    assert type(model.predict.codec) is type(model.predict_label.codec) is PredictJson
+    assert type(model.infer.codec) is InferV2
+    assert type(context.http) is HttpCounters

@@ -218,7 +218,7 @@ class Monitoring:
         """Return the problems of a model's monitoring and how its state is kept; it is evaluated first if rows came."""
         problems, state = await model.state()
         of_receivers = [] if self.notified is None else self.notified.problems()
-        of_collector = [] if self.telemetry is None else self.telemetry.problems()
+        of_collector = [] if self.telemetry is None else await asyncio.to_thread(self.telemetry.problems)
         return list(dict.fromkeys([*problems, *self.service_problems(), *of_receivers, *of_collector])), state
 
     async def telemetry_status(self) -> dict[str, Any] | None:

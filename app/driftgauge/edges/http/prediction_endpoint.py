@@ -38,7 +38,6 @@ from driftgauge.edges.http.errors import (
     retry_after,
     status_of,
 )
-from driftgauge.edges.http.traced import CURRENT
 from driftgauge.errors import DENIALS, LIMITED, ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
@@ -155,8 +154,6 @@ class PredictionEndpoint(Generic[R]):
             if decoded.event is not None:
                 self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
             ids = self.codec.ids(decoded, arrival)
-            if (span := CURRENT.get()) is not None:
-                span.predicted(self.predictor.info.name, self.predictor.info.version, ids)
             token = caller_of(scope).name if self.access.is_on else ""
             request = QueuedRequest(decoded.batch, arrival, decoded.event, started, ids, token)
             with self.shares.hold(caller, len(decoded.batch)):

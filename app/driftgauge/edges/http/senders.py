@@ -29,4 +29,4 @@ class Sent(Protocol):
         """Return what the status says of it. Blocks."""
 
     def problems(self) -> Sequence[str]:
-        """Return a sentence for each signal that does not arrive."""
+        """Return a sentence for each signal that does not arrive. Blocks."""

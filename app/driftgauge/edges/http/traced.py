@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from driftgauge.edges.http.prediction_endpoint import Codec, DecodedRequest
 from driftgauge.edges.http.request_metrics import HttpCounters
+from driftgauge.models.bundle import BundleInfo
+
+R = TypeVar("R", bound=DecodedRequest)
 
 UNTRACED: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that only read: metrics, health checks and pages would be most of the traces."""
@@ -116,3 +120,26 @@ class TracedCounters(HttpCounters):
         if (span := CURRENT.get()) is not None:
             own_method, route, _ = self._labels(method, template or "", str(code))
             span.answered(own_method, route, code, seconds)
+
+
+class TracedCodec(Generic[R]):
+    """A wire format that tells the span of each request which model answers, and the ids of its predictions."""
+
+    def __init__(self, codec: Codec[R], info: BundleInfo) -> None:
+        self.read = codec.read
+        self.write = codec.write
+        self.error = codec.error
+        self._ids = codec.ids
+        self._info = info
+
+    def ids(self, request: R, arrival: float) -> Sequence[str]:
+        """Return the ids of the rows' predictions, and tell the span."""
+        ids = self._ids(request, arrival)
+        if (span := CURRENT.get()) is not None:
+            span.predicted(self._info.name, self._info.version, ids)
+        return ids
+
+
+def traced_codec(codec: Codec[R], info: BundleInfo, *, is_on: bool) -> Codec[R]:
+    """Return a wire format that tells spans of predictions; the same one, at no cost, where nothing is traced."""
+    return TracedCodec(codec, info) if is_on else codec

@@ -120,7 +120,7 @@ class SentSignal(Documented):
     failed: int
     dropped: int | None = Field(None, description="Without room to wait; absent for metrics.")
     last_sent_at: str | None = Field(description="When a transmission last succeeded; null before the first.")
-    problem: str | None = Field(description="Why the last one of the worker that answers failed; null if it did not.")
+    problem: str | None = Field(description="Why the last one of any worker failed; null once one has arrived since.")
 
 
 class SentTelemetry(Documented):
