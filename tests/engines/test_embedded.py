@@ -48,21 +48,35 @@ def test_columns_come_in_order_with_the_baselines_of_their_numbers(duckdb: Hold)
     source = duckdb(pa.table({name: pa.array(own, mask=np.isnan(own)) for name, own in columns.items()}))
     seen: list[str] = []
     found = list(sorted_columns(source, [*columns], 4_000, seen.append))
-    assert [name for name, _, _ in found] == seen == [*columns]
-    for name, column, facts in found:
+    assert [name for name, _ in found] == seen == [*columns]
+    for name, column in found:
         values = columns[name]
         known = values[np.isfinite(values)]
-        assert column_content(column) == column_content(in_memory(name, values))
-        assert facts.is_integral == bool((known == np.rint(known)).all())
-        assert facts.completeness == float((~np.isnan(values)).mean())
+        assert column_content(column.baseline) == column_content(in_memory(name, values))
+        assert column.facts.is_integral == bool((known == np.rint(known)).all())
+        assert column.facts.completeness == float((~np.isnan(values)).mean())
+        assert column.drawn.size == 0
+
+
+def test_values_of_drawn_rows_are_those_before_the_sort(duckdb: Hold) -> None:
+    columns, drawn = awkward(), np.array([0, 1, 9, 2_000, 3_999])
+    source = duckdb(pa.table({name: pa.array(own, mask=np.isnan(own)) for name, own in columns.items()}))
+    for name, column in sorted_columns(source, [*columns], 4_000, lambda _: None, drawn):
+        np.testing.assert_array_equal(column.drawn, columns[name][drawn])
+
+
+def test_a_column_with_fewer_rows_than_were_counted_is_refused(duckdb: Hold) -> None:
+    source = duckdb(pa.table({"x": [1.0, 2.0]}))
+    with pytest.raises(TableError, match="changed while its rows were read: read a copy"):
+        list(sorted_columns(source, ["x"], 3, lambda _: None, np.array([2])))
 
 
 def test_a_column_without_a_number_has_a_baseline_too(duckdb: Hold) -> None:
     source = duckdb(pa.table({"x": pa.nulls(6, pa.float64())}))
-    ((name, column, facts),) = sorted_columns(source, ["x"], 6, lambda _: None)
-    assert (name, facts.is_integral, facts.completeness) == ("x", False, 0.0)
-    assert math.isnan(column.mean)
-    assert sum(np.asarray(column.counts).tolist()) == 6
+    ((name, column),) = sorted_columns(source, ["x"], 6, lambda _: None)
+    assert (name, column.facts.is_integral, column.facts.completeness) == ("x", False, 0.0)
+    assert math.isnan(column.baseline.mean)
+    assert sum(np.asarray(column.baseline.counts).tolist()) == 6
 
 
 def test_a_column_that_cannot_be_read_is_named_with_its_table(duckdb: Hold) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.drift.reference.counted import OrderStatistics
-from driftgauge.engines.columns import fetchable
+from driftgauge.engines.columns import fetchable, is_empty
 from driftgauge.errors import TableError
 
 ROWS_AT_ONCE: Final = 1_048_576
@@ -35,6 +35,8 @@ class EngineTable:
     """What messages call it; without passwords."""
     is_shared: bool = False
     """Whether others use the connection, too."""
+    of_files: bool = False
+    """Whether it is that of files which DuckDB reads in the same order each time."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -60,9 +62,17 @@ class EngineTable:
     def fetch(self, expression: Any) -> pa.Table:
         """Return the rows of an expression; TableError if the database refuses it."""
         try:
-            return expression.to_pyarrow()
+            return self._as_arrow(expression) if self.of_files else expression.to_pyarrow()
         except Exception as error:
             raise self._failed(error) from error
+
+    def _as_arrow(self, expression: Any) -> pa.Table:
+        """Return rows as Ibis does, which imports pandas for them."""
+        schema = expression.schema()
+        if any(is_empty(of) for of in schema.types):
+            return expression.to_pyarrow()
+        found = self.table.get_backend().con.sql(expression.compile()).to_arrow_table()
+        return found.cast(schema.to_pyarrow())
 
     def aggregates(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return aggregates of the table by name, from one pass for each 1,000 of them; a sum of no rows is None."""
@@ -135,6 +145,21 @@ class EngineTable:
     def sample(self, columns: Any, rows: int, all_rows: int) -> pa.Table:
         """Return about `rows` rows of an expression of columns, drawn by chance; all of them if there are no more."""
         return self.fetch(self._drawn(columns, rows / all_rows) if all_rows > rows else columns)
+
+    def rows_at(self, columns: Any, numbers: IntArray) -> pa.Table:
+        """Return the rows of an expression of columns with these numbers, which ascend from 0; of files alone."""
+        parts, first = [], 0
+        for batch in self.batches(columns):
+            begin, end = np.searchsorted(numbers, [first, first + batch.num_rows])
+            parts.append(batch.take(pa.array(numbers[begin:end] - first)))
+            first += batch.num_rows
+        self.require_rows(first, int(numbers[-1]) + 1)
+        return pa.Table.from_batches(parts)
+
+    def require_rows(self, found: int, rows: int) -> None:
+        """Raise TableError if a column has fewer rows than were counted before."""
+        if found < rows:
+            raise TableError(f"{self.label} changed while its rows were read: read a copy")
 
     def _drawn(self, table: Any, share: float) -> Any:
         """Return rows drawn by chance, the same each time where the database can do that."""

@@ -99,7 +99,7 @@ def _open(source: str, options: EngineOptions, temp: Path) -> EngineTable:
     if address is not None and address.has_raw_password:
         raise TableError(f"cannot open {label}: write / ? # of the password as %2F %3F %23")
     if address is None or address.scheme not in SCHEMES:
-        return EngineTable(_of_files(source, options, temp), label)
+        return EngineTable(_of_files(source, options, temp), label, of_files=True)
     openers: dict[str, Callable[[], Any]] = {
         "duckdb": lambda: _duckdb(address.path.removeprefix("/") or ":memory:", options, temp, read_only=True),
         "spark": lambda: spark_connection(address.host, dict(address.others)),

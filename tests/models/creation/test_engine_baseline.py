@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
 import pytest
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.options import EngineOptions
+from driftgauge.engines.source import opened
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_and_beside
 from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
@@ -128,3 +134,55 @@ def test_a_table_that_grows_while_it_is_counted_is_refused() -> None:
 
     with pytest.raises(BaselineError, match="t changed while its rows were counted: build the baseline of a copy"):
         baseline_in_engine(table, None, EnginePlan(fetched_cells=0, progress=grow))
+
+
+def parts_of(folder: Path, kind: str) -> None:
+    """Write a table in five files of many row groups, each row of which tells its other columns by its number."""
+    folder.mkdir()
+    for part in range(5):
+        numbers = np.arange(part * 30_000, (part + 1) * 30_000)
+        table = pa.table(
+            {
+                "number": pa.array(numbers, pa.int64() if part else pa.int32()),
+                "half": pa.array(numbers / 2.0, mask=numbers % 7 == 0),
+                "text": pa.array([f"row {number % 500}" for number in numbers.tolist()]),
+                "note": pa.array(["x" * (1 + number % 11) for number in numbers.tolist()]),
+            }
+        )
+        if kind == "csv":
+            csv.write_csv(table, folder / f"{part}.csv")
+        else:
+            pq.write_table(table, folder / f"{part}.parquet", row_group_size=1_000)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("threads", [1, 8])
+def test_drawn_rows_of_files_are_whole_rows(tmp_path: Path, kind: str, threads: int) -> None:
+    parts_of(tmp_path / "parts", kind)
+    options = BaselineOptions(kinds={"note": "text"}, keep_rows=1_000)
+    with opened(tmp_path / "parts", EngineOptions(engine="duckdb")) as source:
+        source.table.get_backend().con.execute(f"SET threads = {threads}")
+        found = baseline_in_engine(source, options, EnginePlan(fetched_cells=0, sampled_rows=1_000))
+    (remark,) = found.remarks
+    assert "those of 1,000 rows drawn by chance" in remark
+    sample = found.built.sample
+    assert sample is not None
+    number, half, note = (np.asarray(sample.columns[name]) for name in ("number", "half", "note"))
+    text = sample.columns["text"]
+    assert isinstance(text, Categories)
+    assert len(np.unique(number)) == 1_000
+    assert abs(number.mean() - 75_000) < 6 * 150_000 / np.sqrt(12 * 1_000)
+    np.testing.assert_array_equal(half, np.where(number % 7 == 0, np.nan, number / 2.0))
+    assert [text.names[code] for code in text.codes] == [f"row {int(own) % 500}" for own in number]
+    np.testing.assert_array_equal(note, 1 + number % 11)
+
+
+def test_drawn_rows_of_files_of_numbers_alone_are_read_with_their_columns(tmp_path: Path) -> None:
+    numbers = np.arange(2_000.0)
+    pq.write_table(pa.table({"a": numbers, "b": -numbers}), tmp_path / "t.parquet")
+    options = BaselineOptions(keep_rows=100)
+    with opened(tmp_path / "t.parquet", EngineOptions(engine="duckdb")) as source:
+        built = baseline_in_engine(source, options, EnginePlan(fetched_cells=0, sampled_rows=100)).built
+    assert built.sample is not None
+    np.testing.assert_array_equal(np.asarray(built.sample.columns["a"]), -np.asarray(built.sample.columns["b"]))
+    assert built.sample.rows == 100

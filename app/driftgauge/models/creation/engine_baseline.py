@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.quality.suggestion import ColumnFacts, TableFacts, suggest
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
 from driftgauge.drift.reference.build import codes_of, with_correlations
@@ -21,6 +21,7 @@ from driftgauge.engines.engine import EngineTable
 from driftgauge.engines.numbers import numeric_columns, summaries
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.creation.baseline import (
+    KEPT_SEED,
     BaselineOptions,
     BuiltBaseline,
     baseline_and_beside,
@@ -58,6 +59,31 @@ class EngineBaseline:
     built: BuiltBaseline
     remarks: tuple[str, ...]
     """What the baseline has of a sample alone, or has not."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """The rows that are drawn by chance, for what needs whole rows."""
+
+    wanted: int
+    rows: int
+    """Of the table."""
+    numbers: IntArray | None
+    """Of the drawn rows, where every column is read in the same order; None where the database draws them."""
+
+    @classmethod
+    def of(cls, source: EngineTable, rows: int, wanted: int) -> _Draw:
+        """Choose rows of files, so that they are taken from each column as it is read."""
+        if not (source.of_files and columns_at_once(rows)):
+            return cls(wanted, rows, None)
+        rng = np.random.default_rng(KEPT_SEED)
+        return cls(wanted, rows, np.sort(rng.choice(rows, min(rows, wanted), replace=False)))
+
+    def fetch(self, source: EngineTable, columns: Any) -> pa.Table:
+        """Return the rows of an expression of columns."""
+        if self.numbers is None:
+            return source.sample(columns, self.wanted, self.rows)
+        return source.rows_at(columns, self.numbers)
 
 
 def baseline_in_engine(
@@ -99,20 +125,19 @@ def _counted(
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     kinds = kinds_of(source.schema, names, {**_stated(names, options), **dict.fromkeys(lengths, "numeric")})
     _require_numbers(source, [name for name, kind in kinds.items() if kind == "numeric" and name not in lengths])
-    columns, facts = _columns(source, kinds, rows, plan)
+    draw = _Draw.of(source, rows, plan.sampled_rows)
+    columns, facts, read = _columns(source, kinds, draw, plan)
     own = tuple(columns[name] for name in names)
     baseline = Baseline(own, rows=rows, created=now_text(), zero_bin=options.zero_bin, about=options.about)
     baseline = measuring_length(baseline, lengths)
-    wanted = source.columns(names, {name: kind for name, kind in kinds.items() if name not in lengths})
-    drawn = source.sample(wanted, plan.sampled_rows, rows)
-    cells = _cells(drawn, kinds, lengths)
+    drawn, cells = _drawn(source, kinds, lengths, draw, read)
     plan.progress("a sample of the rows")
     baseline = with_correlations(baseline, codes_of(baseline.binner, _observed(cells, baseline)))
-    baseline = telling_outliers(baseline, cells, options, drawn)
+    baseline = telling_outliers(baseline, cells, options, pa.table({}))  # without times, which need an order
     built = BuiltBaseline(baseline, suggest(baseline, TableFacts(facts)), kept_rows(cells, options))
     if source.count() != rows:
         raise BaselineError(f"{source.label} changed while its rows were counted: build the baseline of a copy")
-    remarks = () if drawn.num_rows == rows else (_of_sample(drawn.num_rows),)
+    remarks = () if drawn == rows else (_of_sample(drawn),)
     return EngineBaseline(built, remarks)
 
 
@@ -127,33 +152,51 @@ def _require_numbers(source: EngineTable, names: Sequence[str]) -> None:
 
 
 def _columns(
-    source: EngineTable, kinds: Mapping[str, Kind], rows: int, plan: EnginePlan
-) -> tuple[dict[str, ColumnBaseline], dict[str, ColumnFacts]]:
+    source: EngineTable, kinds: Mapping[str, Kind], draw: _Draw, plan: EnginePlan
+) -> tuple[dict[str, ColumnBaseline], dict[str, ColumnFacts], dict[str, FloatArray]]:
+    """Return the baselines of all columns, what constraints rest on, and the drawn rows of columns that were read."""
+    rows = draw.rows
     numeric = [name for name, kind in kinds.items() if kind == "numeric"]
     columns: dict[str, ColumnBaseline] = {}
     facts: dict[str, ColumnFacts] = {}
+    read: dict[str, FloatArray] = {}
     if source.is_embedded and columns_at_once(rows):
-        for name, columns[name], facts[name] in sorted_columns(source, numeric, rows, plan.progress):  # noqa: B007
-            pass
+        for name, found in sorted_columns(source, numeric, rows, plan.progress, draw.numbers):
+            columns[name], facts[name] = found.baseline, found.facts
+            if draw.numbers is not None:
+                read[name] = found.drawn
     else:
-        found = summaries(source, numeric)
-        columns = numeric_columns(source, found, plan.progress, exact=plan.exact)
+        counted = summaries(source, numeric)
+        columns = numeric_columns(source, counted, plan.progress, exact=plan.exact)
         facts = {
             name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
-            for name, own in found.items()
+            for name, own in counted.items()
         }
     for name, kind in kinds.items():
         if kind != "numeric":
             columns[name], facts[name] = categorical_column(source, name, rows)
             plan.progress(name)
-    return columns, facts
+    return columns, facts, read
 
 
-def _cells(drawn: pa.Table, kinds: Mapping[str, Kind], lengths: list[str]) -> Table:
-    return {
-        name: text_lengths(drawn[name], name) if name in lengths else column(drawn, name, kind)
+def _drawn(
+    source: EngineTable, kinds: Mapping[str, Kind], lengths: list[str], draw: _Draw, read: Mapping[str, FloatArray]
+) -> tuple[int, Table]:
+    """Return the number of drawn rows, and their cells; those of columns that were read are there already."""
+    more = {name: kind for name, kind in kinds.items() if name not in read}
+    if not more:
+        return len(next(iter(read.values()))), read
+    stated = {name: kind for name, kind in more.items() if name not in lengths}
+    drawn = draw.fetch(source, source.columns([*more], stated))
+    cells = {
+        name: read[name]
+        if name in read
+        else text_lengths(drawn[name], name)
+        if name in lengths
+        else column(drawn, name, kind)
         for name, kind in kinds.items()
     }
+    return drawn.num_rows, cells
 
 
 def _observed(cells: Table, baseline: Baseline) -> list[FloatArray]:
