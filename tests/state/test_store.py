@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -755,6 +756,29 @@ def test_counters_are_known_to_others_once_they_are_published() -> None:
         assert (found[0].counted["process"] == 3.0).all()
         assert found[1].counted[COUNTED.name].sum() == 0
         assert_same_counters(sum_totals(other.counted()), sum_totals(one.counted()))
+
+
+def test_what_a_worker_counts_while_it_reads_the_others_is_not_told_before_it_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with stores(2, small_shape(10)) as (one, other):
+        count(one, 1)
+        read_others = one._others
+
+        def counting() -> Any:
+            count(one, 2)  # as a thread that answers a request does
+            return read_others()
+
+        monkeypatch.setattr(one, "_others", counting)
+        assert sum_totals(one.counted())[COUNTED.name].tolist() == [[0.0], [1.0]]
+        assert counted_total(other, COUNTED.name) == 1  # that of a successor too, should this worker be killed
+        one.publish()
+        assert counted_total(other, COUNTED.name) == 3
+
+
+def count(store: Store, times: int) -> None:
+    with store.counting() as counters:
+        counters.add(COUNTED.name, times, "b")
 
 
 def test_counters_of_this_worker_are_known_without_reading_files() -> None:

@@ -60,7 +60,11 @@ class OwnCounters(AbstractContextManager[Counters]):
     def copied(self) -> Arrays:
         """Return a copy by series, with `process` and `rows`."""
         with self.lock:
-            return self._layout.arrays(self.words.copy())
+            return self.copied_by_holder()
+
+    def copied_by_holder(self) -> Arrays:
+        """Return the same for a caller that holds the lock."""
+        return self._layout.arrays(self.words.copy())
 
 
 class LogReader:
@@ -229,12 +233,13 @@ class Log:
         """Write the number of rows again; what the last owner did not count stays uncounted for a successor."""
         self.reader.committed[0] = self.rows
 
-    def publish(self) -> None:
-        """Let other processes, and the successor of this one, know all that was counted."""
+    def publish(self) -> Arrays:
+        """Let other processes, and the successor of this one, know all that was counted; return a copy of it."""
         with self.counters.lock:
             if not self._closed:
                 self.counters.rows[0] = self.reader.committed[0] = self.rows
                 self.reader.counters.write_words(self.counters.words)
+            return self.counters.copied_by_holder()
 
     def emptied(self) -> Log:
         """Return a log in memory that continues the number of rows and the counters; its rows count as damaged."""

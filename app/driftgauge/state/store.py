@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from driftgauge.common.layout import Arrays
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.live_dependence import LiveDependence
@@ -245,14 +246,21 @@ class Store:
         return self._totals.folded(root.carried).rows + self._log.rows + read
 
     def counted(self) -> list[SlotTotals]:
-        """Return what each slot has counted, by number; the sum never falls."""
-        self.publish()
+        """Return what each slot has counted, by number; the sum never falls.
+
+        What this worker counts meanwhile is not in it: it is lost if the worker is killed before it publishes again.
+        """
+        self._require_own_log()
+        published = self._log.publish()
         self._totals.read(*self._others())
-        return self.own_and_known()
+        return self._with_own(published)
 
     def own_and_known(self) -> list[SlotTotals]:
         """Return the totals of this worker, and those of the others as they were read last."""
-        return self._totals.with_own(SlotTotals(self.number, True, self._log.counters.copied(), self._log.rows))
+        return self._with_own(self._log.counters.copied())
+
+    def _with_own(self, counted: Arrays) -> list[SlotTotals]:
+        return self._totals.with_own(SlotTotals(self.number, True, counted, self._log.rows))
 
     # ------------------------------------------------------------ the evaluation lock: what follows needs it
 
