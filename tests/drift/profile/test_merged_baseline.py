@@ -165,7 +165,10 @@ def test_a_profile_without_rows_changes_nothing_that_is_counted() -> None:
             replace(FIRST, columns=(replace(FIRST.columns[0], of_text=True), *FIRST.columns[1:])),
             "age is not of the same kind",
         ),
-        (profile_against(replace(FIRST, rows=FIRST.rows + 1), 10, 1), "the profile of part 1 is of another baseline"),
+        (
+            profile_against(replace(FIRST, rows=FIRST.rows + 1), 10, 1),
+            "the profile of part 1 was made against another baseline",
+        ),
         (profile_of(FIRST, np.zeros((2, 1)), partition="x", columns=["age"]), "does not count colour, step"),
     ],
     ids=["bins", "columns", "formula", "kind", "hash", "fewer"],
