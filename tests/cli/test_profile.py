@@ -140,6 +140,7 @@ def test_the_report_of_profiles_is_a_page_too(run: Command) -> None:
         (("check", ".", *BASELINE), (". has profiles and tables, such as",)),
         (("check", "day.profile", *BASELINE, "--assert", "rows > 5"), ("profiles have no rows for --assert",)),
         (("check", "day.profile", *BASELINE, "--statistic", "ks"), ("age is judged by ks",)),
+        (("check", "day.profile", *BASELINE, "--time", "at"), ("profiles have the times of", "leave out --time")),
         (("check", "day.profile", "--baseline", "other.json"), ("is of another baseline",)),
     ],
     ids=lambda given: " ".join(given)[:60],

@@ -55,6 +55,8 @@ class CheckRun:
             self._require_no_rows_needed(
                 suite, "profiles have no rows for --assert, --suite and --sagemaker-out: check the tables"
             )
+            if options.time is not None:
+                raise CheckError("profiles have the times of `driftgauge profile build --time`: leave out --time")
             constraints = constraints_of(options, reference)
             return self._profiles(ProfileCheck(reference.baseline, read_profiles(files), options, constraints))
         if suite is not None:

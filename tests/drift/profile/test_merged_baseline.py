@@ -178,6 +178,14 @@ def test_what_does_not_add_up_is_refused(other: Baseline | Profile, why: str) ->
         merged_baseline(FIRST, [other], created=CREATED)
 
 
+def test_no_part_is_counted_twice() -> None:
+    part = profile_against(FIRST, 10, 1)
+    with pytest.raises(BaselineError, match="two of the baselines are the same, and their rows would count twice"):
+        merged_baseline(FIRST, [FIRST], created=CREATED)
+    with pytest.raises(BaselineError, match="the partition part 1 is in two of the profiles: give each once"):
+        merged_baseline(FIRST, [part, profile_against(FIRST, 10, 2), part], created=CREATED)
+
+
 def test_notes_say_what_profiles_cannot_give() -> None:
     assert OF_PROFILES in notes_on(PARTS)
     assert OF_PROFILES not in notes_on([FIRST])

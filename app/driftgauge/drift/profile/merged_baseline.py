@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -50,8 +51,9 @@ def merged_baseline(first: Baseline, others: Sequence[Baseline | Profile], *, cr
     """Return the baseline of all rows, in the bins of the first part.
 
     Other baselines must have the same columns and bins, and profiles must be of the first baseline: then counts add up
-    exactly. `NOTES` explain the other numbers. Raises BaselineError.
+    exactly. `NOTES` explain the other numbers. Raises BaselineError, also for a part that is given twice.
     """
+    _require_each_once(first, others)
     for other in others:
         if isinstance(other, Baseline):
             _require_same_columns(first, other)
@@ -76,6 +78,16 @@ def merged_baseline(first: Baseline, others: Sequence[Baseline | Profile], *, cr
         correlations=NO_CORRELATIONS,
         novelty=None,
     )
+
+
+def _require_each_once(first: Baseline, others: Sequence[Baseline | Profile]) -> None:
+    """Raise BaselineError if the rows of a part would be counted twice."""
+    hashes = [first.hash, *(other.hash for other in others if isinstance(other, Baseline))]
+    if len(set(hashes)) < len(hashes):
+        raise BaselineError("two of the baselines are the same, and their rows would count twice: give each once")
+    partitions = [name for other in others if isinstance(other, Profile) for name in other.partitions]
+    if twice := [name for name, count in Counter(partitions).items() if count > 1]:
+        raise BaselineError(f"the partition {min(twice)} is in two of the profiles: give each once")
 
 
 def _require_profile(first: Baseline, profile: Profile) -> None:
