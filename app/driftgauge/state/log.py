@@ -86,7 +86,7 @@ class LogReader:
 
     @property
     def written(self) -> int:
-        """Rows that the next worker goes on after: also those that a killed one wrote and did not commit."""
+        """Rows after which the next worker goes on, with rows that a killed worker wrote and did not commit."""
         return max(self.rows, int(self.scan().max(initial=-1)) + 1)
 
     @property
@@ -103,7 +103,7 @@ class LogReader:
         return not self.read(rows, rows + 1).valid[0]
 
     def rows_after(self, position: int) -> int:
-        """Return the rows appended: the number that says so, or those that can be found if it is damaged."""
+        """Return the rows appended: as their number says, or as many as are found if that is damaged."""
         rows = self.rows
         if rows <= position or self.read(rows - 1, rows).valid[0]:
             return max(rows, position)
