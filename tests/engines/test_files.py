@@ -112,6 +112,7 @@ def test_csv_files_give_their_columns_by_name_as_in_memory(tmp_path: Path, files
         ({"a": "x,y\n1,2\n", "b": "X,y\n1,2\n"}, r"b\.csv has no x, and .*a\.csv has"),
         ({"a": "x,X\n1,2\n"}, "x, X differ in case alone"),
         ({"a": "x,\n1,2\n"}, "a column has no name"),
+        ({"a": "x,y,x\n1,2,3\n"}, "it has several columns x"),
         ({"a": "x\n1\n", "b": ""}, r"b\.csv is empty"),
     ],
 )

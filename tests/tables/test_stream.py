@@ -353,3 +353,10 @@ def test_a_column_may_have_any_name(name: str, form: str, tmp_path: Path) -> Non
         (part,) = TableStream(path).parts(columns)
         assert part.table.column_names == columns
     assert numbers(read_table(path), name).tolist() == [1.5]
+
+
+@pytest.mark.parametrize("address", ["s3://me:secret@bucket/rows.parquet", "file:///rows.csv"])
+def test_an_address_is_no_path_of_this_machine(address: str) -> None:
+    with pytest.raises(TableError, match=r"://.*: files are read from this machine alone: give a DataFrame") as caught:
+        TableStream(address)
+    assert "secret" not in str(caught.value)

@@ -8,6 +8,7 @@ from typing import Final
 
 _PASSWORD: Final = re.compile(r"^([a-z][a-z0-9+.-]*://[^/@:]*):([^/]*|(?!\d*/).*)@", re.IGNORECASE | re.DOTALL)
 """It goes on to the last @, because secret keys may hold a slash; `host:80/` has a port."""
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def is_loopback(name: str) -> bool:
@@ -31,6 +32,15 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is an address with a scheme, and no path of this machine.
+
+    >>> is_url("s3://bucket/rows.parquet"), is_url("rows.parquet"), is_url("C:/rows.parquet")
+    (True, False, False)
+    """
+    return _SCHEME.match(text) is not None
 
 
 def without_password(address: str) -> str:

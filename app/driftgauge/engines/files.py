@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -106,7 +107,7 @@ def _header(connection: Any, file: str) -> list[str]:
     if row is None:
         raise TableError(f"{file} is empty: its first row has to name the columns")
     names = [name or "" for name in row]
-    _require_distinct(file, names, len(names))
+    _require_distinct(file, names)
     return names
 
 
@@ -144,19 +145,24 @@ def _types(connection: Any, paths: str | Sequence[str]) -> dict[str, Types]:
     rows = iter(connection.con.execute(_SCHEMA, [given]).fetchall())
     found: dict[str, Types] = {}
     for file, _, columns, _ in rows:
-        found[file] = own = dict(_columns(rows, int(columns)))
-        _require_distinct(file, list(own), int(columns))
+        own = list(_columns(rows, int(columns)))
+        _require_distinct(file, [name for name, _ in own])
+        found[file] = dict(own)
     return found
 
 
-def _require_distinct(file: str, names: Sequence[str], columns: int) -> None:
+def _require_distinct(file: str, names: Sequence[str]) -> None:
     """Raise TableError for names of a file that DuckDB does not tell apart."""
-    own = dict.fromkeys(names)
-    lower = [name.lower() for name in own]
-    twice = [name for name in own if lower.count(name.lower()) > 1]
-    if "" in own or len(own) < columns or twice:
-        what = f"{listed(twice)} differ in case alone" if twice else "a column has no name, or that of another"
-        raise TableError(f"{file}: {what}, and duckdb would rename them: rename them in the file")
+    if "" not in names and len({name.lower() for name in names}) == len(names):
+        return
+    equal = [name for name, times in Counter(names).items() if times > 1]
+    lower = Counter(name.lower() for name in names)
+    what = f"{listed([name for name in names if lower[name.lower()] > 1])} differ in case alone"
+    if "" in names:
+        what = "a column has no name"
+    elif equal:
+        what = f"it has several columns {equal[0]}"
+    raise TableError(f"{file}: {what}, and duckdb would rename them: rename them in the file")
 
 
 def _columns(rows: Iterator[tuple[str, str, int, str]], count: int) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from driftgauge.common.addresses import is_url, without_password
 from driftgauge.common.quoting import listed
 from driftgauge.errors import TableError
 from driftgauge.tables.files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
@@ -66,6 +67,7 @@ class TableStream:
 
     def __init__(self, path: Path | str, bytes_at_once: int = 2_097_152) -> None:
         """Read the column names; TableError if there is no table."""
+        _require_here(path)
         self.path: Final = Path(path)
         self.label: Final = str(self.path)
         self._files: Final = _files(self.path, bytes_at_once)
@@ -111,6 +113,16 @@ class _File:
                         cells = pa.repeat(pa.scalar(self.partition[name], pa.string()), len(table))
                         table = table.append_column(name, cells)
                 yield table.select(columns), read
+
+
+def _require_here(path: Path | str) -> None:
+    """Raise TableError for an address, which is no path of this machine."""
+    if isinstance(path, str) and is_url(path):
+        raise TableError(
+            f"cannot read the table {without_password(path)}: files are read from this machine alone: give a DataFrame "
+            "of it, a table of Ibis (ibis.duckdb.connect().read_parquet), or use the command driftgauge, which copies "
+            "objects of s3:// and other storages"
+        )
 
 
 def _files(path: Path, bytes_at_once: int) -> list[_File]:
