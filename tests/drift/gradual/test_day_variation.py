@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.gradual.day_variation import FEWEST_DAYS, DayVariation, day_variation, window_variation
+from driftgauge.drift.gradual.day_variation import (
+    FEWEST_DAYS,
+    DayVariation,
+    day_shares,
+    day_variation,
+    window_variation,
+)
 from driftgauge.drift.windows.days import Days
 from scipy.stats import norm
 
@@ -80,9 +86,28 @@ def test_too_few_days_tell_nothing() -> None:
 
 def test_days_with_few_rows_are_left_out() -> None:
     days = _days(np.zeros((12, COLUMNS)))
-    days.counts[[2, 7]] = 0
+    days.counts[2] = 0
     days.counts[2, :, 0] = 49
-    assert day_variation(days).days == 10
+    assert day_variation(days).days == 11
+
+
+@pytest.mark.parametrize(("empty", "measured"), [([0], 27), ([0, 1, 2], 25), ([12], 26), ([10, 11, 12, 28], 22)])
+def test_days_beside_an_empty_one_may_be_parts_of_days_and_are_left_out(empty: list[int], measured: int) -> None:
+    means = np.zeros((29, COLUMNS))
+    beside = np.setdiff1d([day + step for day in empty for step in (-1, 1)], [*empty, -1, 29])
+    means[beside] = 1.0  # some hours of a day that has a cycle
+    days = _days(means)
+    days.counts[empty] = 0
+    found = day_variation(days)
+    assert found.days == measured
+    assert found.psi.mean() < 0.002
+
+
+@pytest.mark.parametrize("empty", [slice(1, None, 2), slice(0, 23)])
+def test_days_beside_an_empty_one_are_measured_if_there_are_hardly_others(empty: slice) -> None:
+    days = _days(np.zeros((29, COLUMNS)))
+    days.counts[empty] = 0
+    assert day_variation(days).days == (days.rows > 0).sum() >= FEWEST_DAYS
 
 
 def test_degrees_of_freedom_are_the_pairs_without_what_is_taken_out() -> None:
@@ -94,5 +119,14 @@ def test_a_window_varies_less_the_more_days_share_its_rows() -> None:
     variation = DayVariation(np.array([0.1]), 10, 9.0)
     even, one = np.full((10, 1, 1), 100), np.full((10, 1, 1), 1)
     one[0] = 10_000
-    assert window_variation(Days(0.0, even), variation) == pytest.approx([0.01])
-    assert window_variation(Days(0.0, one), variation) == pytest.approx([0.1], rel=0.01)
+    assert window_variation(Days(0.0, even), 1_000, variation) == pytest.approx([0.01])
+    assert window_variation(Days(0.0, one), 10_009, variation) == pytest.approx([0.1], rel=0.01)
+
+
+def test_rows_outside_the_whole_days_count_as_a_day_where_that_is_more() -> None:
+    variation, days = DayVariation(np.array([0.1]), 10, 9.0), Days(0.0, np.full((10, 1, 1), 100))
+    assert window_variation(days, 1_050, variation) == pytest.approx([0.01])
+    assert window_variation(days, 3_000, variation) == pytest.approx([0.1 * (4 / 9 + 10 / 900)])
+    assert window_variation(Days(0.0, np.zeros((10, 1, 1), np.int64)), 500, variation) == pytest.approx([0.1])
+    assert day_shares(days, 2_000).tolist() == [0.05] * 10 + [0.5]
+    assert day_shares(Days(0.0, np.zeros((2, 1, 1), np.int64)), 0).tolist() == [0.0, 0.0, 0.0]

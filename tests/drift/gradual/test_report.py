@@ -160,9 +160,49 @@ def test_a_column_that_is_not_monitored_or_in_sample_has_no_numbers() -> None:
     assert own.severities == (None,) * 4
 
 
-@pytest.mark.parametrize(("days", "rows"), [(5, 2_000), (6, 60)])
-def test_too_few_days_or_rows_tell_nothing(days: int, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("days", "rows", "reason"),
+    [
+        (5, 2_000, "5 of 6 whole days with at least 50 rows"),
+        (6, 49, "0 of 6 whole days with at least 50 rows"),
+        (6, 60, "360 of 500 rows"),
+    ],
+)
+def test_too_few_days_or_rows_tell_nothing(days: int, rows: int, reason: str) -> None:
     own = _judged(_window("30d", np.full(days, 80.0), rows)).windows[0]
-    assert own.days == days
+    assert (own.days, own.reason) == (days, reason)
     assert own.severities == (None,) * 4
     assert math.isnan(own.effects[0])
+
+
+def test_a_window_that_is_judged_has_no_reason() -> None:
+    assert [own.reason for own in gradual_of(_report()).windows] == [None, None]
+
+
+def test_a_window_of_which_no_column_is_compared_says_so() -> None:
+    columns = {own.name: ColumnPolicy(monitor=False) for own in KNOWN.columns}
+    policy = Policy(windows=(500, 2_000), time_windows=(), columns=columns)
+    own = _judged(_window("7d", np.full(6, 50.0)), policy=policy).windows[0]
+    assert own.reason == "no column is compared: none is monitored, or the reference has scores of training rows"
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_a_week_whose_rows_are_nearly_all_of_one_day_tells_nothing(outside: bool) -> None:
+    """After a week without requests, the rows of some hours are not a drift of weeks."""
+    few = KNOWN.binner.counts(KNOWN.binner.codes(_reference_rows(600, 1, 80.0))).astype(np.int64)
+    counts = np.zeros((6, *few.shape), np.int64)
+    if not outside:
+        counts[-1] = few
+    week = Window("7d", 600, NOW - 7 * DAY, NOW, few, seconds=int(7 * DAY), days=Days(NOW, counts))
+    found = _judged(week, _window("30d", np.full(29, 40.0)))
+    assert (found.severity, found.variation.days) == (None, 29)
+    assert found.windows[0].reason == "one day has more than a third of the rows"
+    assert found.windows[1].reason is None
+
+
+def test_a_burst_within_hours_tells_no_drift_of_a_month() -> None:
+    month = _window("30d", np.full(29, 40.0), rows=500)
+    assert month.days is not None
+    burst = KNOWN.binner.counts(KNOWN.binner.codes(_reference_rows(8_000, 1, 60.0))).astype(np.int64)
+    found = _judged(replace(month, rows=month.rows + 8_000, counts=month.counts + burst))
+    assert (found.severity, found.windows[0].reason) == (None, "one day has more than a third of the rows")

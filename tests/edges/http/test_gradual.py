@@ -76,6 +76,7 @@ def test_a_column_that_moved_is_told_by_the_long_windows(server: Served, clock: 
     week = gradual["windows"]["7d"]
     assert week["from"] == "2023-11-16T01:00:00Z"
     assert (week["days"], gradual["windows"]["30d"]["days"]) == (6, 9)
+    assert [window["reason"] for window in gradual["windows"].values()] == [None, None]
     own = week["features"][name]
     assert own["psi_debiased"] > own["psi_threshold"]["warning"] >= 0.025
 
@@ -101,6 +102,7 @@ def test_before_six_days_nothing_is_judged(server: Served, clock: Clock) -> None
     DriftStatus.model_validate(status)
     gradual = status["gradual_drift"]
     assert (gradual["severity"], gradual["changed"]) == (None, [])
+    assert {own["reason"] for own in gradual["windows"].values()} == {"4 of 6 whole days with at least 50 rows"}
     assert all(own["psi_debiased"] is None for own in gradual["windows"]["30d"]["features"].values())
     assert all(math.isnan(value) for value in found_in(server, PSI).values())
     assert "Too few days" in server.client.get("/", headers={"accept": "text/html"}).text

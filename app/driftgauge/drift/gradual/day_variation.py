@@ -68,7 +68,7 @@ class _Items:
 
 def day_variation(days: Days) -> DayVariation:
     """Measure the variation between days."""
-    kept = np.flatnonzero(days.rows >= FEWEST_DAY_ROWS)
+    kept = _measured(days.rows)
     counts = days.counts[kept].astype(np.float64)
     if len(kept) < FEWEST_DAYS:
         return DayVariation(np.full(days.counts.shape[1], np.nan), len(kept), 0.0)
@@ -86,14 +86,32 @@ def day_variation(days: Days) -> DayVariation:
     return DayVariation(found, len(kept), float(weights.sum() ** 2 / (weights**2).sum()) - taken)
 
 
-def window_variation(days: Days, variation: DayVariation) -> FloatArray:
+def window_variation(days: Days, rows: int, variation: DayVariation) -> FloatArray:
     """Return the PSI by which a window of these days differs from the mean of many, shape [columns].
 
-    The more days a window has, and the more evenly its rows are spread over them, the less it varies.
+    The more days a window has, and the more evenly its rows are spread over them, the less it varies. `rows` are
+    those of the whole window: the ones outside its whole days count as another day, where it varies more with them.
     """
-    shares = days.rows / max(1, days.rows.sum())
-    found: FloatArray = variation.psi * (shares**2).sum()
+    whole = days.rows / max(1, days.rows.sum())
+    found: FloatArray = variation.psi * max((whole**2).sum(), (day_shares(days, rows) ** 2).sum())
     return found
+
+
+def day_shares(days: Days, rows: int) -> FloatArray:
+    """Return the share of a window's rows in each whole day, and in what is left of it, shape [days + 1]."""
+    shares: FloatArray = np.append(days.rows, rows - days.rows.sum()) / max(1, rows)
+    return shares
+
+
+def _measured(rows: IntArray) -> IntArray:
+    """Return the days on which the variation is measured, by their places.
+
+    A day beside one without rows may hold a part of its hours, so it is left out while enough others remain.
+    """
+    enough, none = rows >= FEWEST_DAY_ROWS, rows == 0
+    beside = np.append(False, none[:-1]) | np.append(none[1:], False)
+    inner = np.flatnonzero(enough & ~beside)
+    return inner if len(inner) >= FEWEST_DAYS else np.flatnonzero(enough)
 
 
 def _adjusted(shares: FloatArray, positions: IntArray) -> tuple[FloatArray, int]:

@@ -8,8 +8,15 @@ from typing import Final
 import numpy as np
 from scipy.special import chdtri, stdtrit
 
-from driftgauge.drift.bins import BoolArray, FloatArray
-from driftgauge.drift.gradual.day_variation import DayVariation, day_variation, window_variation
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
+from driftgauge.drift.gradual.day_variation import (
+    FEWEST_DAY_ROWS,
+    FEWEST_DAYS,
+    DayVariation,
+    day_shares,
+    day_variation,
+    window_variation,
+)
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, Severity
@@ -21,6 +28,8 @@ SMALLER: Final = 4.0
 its end, and PSI grows with the square of the shift."""
 QUIET_DAYS: Final = 1_000.0
 """Days between false alarms of all columns, unless the budget asks for more."""
+LARGEST_SHARE: Final = 1.0 / 3.0
+"""Share of the rows up to which one day may have them; a window with more shows that day, and no drift of weeks."""
 DEPENDENT_DAYS: Final = 3.0
 """By how much days vary more in the mean if each depends on the one before with a correlation of a half."""
 
@@ -39,13 +48,15 @@ class GradualWindow:
     psi_debiased: FloatArray
     """PSI without the noise of rows and without that of days."""
     variation: FloatArray
-    """PSI by which such a window differs by itself, because days differ."""
+    """PSI by which such a window differs from the mean of many, because days differ."""
     thresholds: FloatArray
     """`psi_debiased` for warning and critical, shape [columns, 2]."""
     by_days: BoolArray
     """Whether chance and the variation of days set the threshold, and not the policy."""
     severities: tuple[Severity | None, ...]
     """Warning for a large change, info if the column raises no alert."""
+    reason: str | None = None
+    """Why no column is judged; None if one is."""
 
     @property
     def effects(self) -> FloatArray:
@@ -104,9 +115,11 @@ def _days(window: WindowReport) -> Days:
 
 def _judged(report: DriftReport, window: WindowReport, variation: DayVariation) -> GradualWindow:
     baseline, policy, psi, days = report.baseline, report.policy, window.psi, _days(window)
-    by_days = window_variation(days, variation)
-    enough = (window.rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(by_days)
-    is_judged = enough & ~np.isnan(psi.psi) & ~baseline.in_sample & policy.monitored(baseline.names)
+    by_days = window_variation(days, window.rows, variation)
+    is_compared = ~baseline.in_sample & policy.monitored(baseline.names)
+    required = np.maximum(JUDGED_ROWS, 10 * psi.bins)
+    reason = _reason(window, days, variation, required[is_compared])
+    is_judged = is_compared & (reason is None) & (window.rows >= required) & ~np.isnan(psi.psi) & ~np.isnan(by_days)
     # Twice the variation: the number of the reference's days is unknown, so it is assumed to be the same.
     expected = psi.noise + 2.0 * by_days
     level, degrees = _level(report, window), psi.bins.astype(np.float64) - 1.0
@@ -125,7 +138,21 @@ def _judged(report: DriftReport, window: WindowReport, variation: DayVariation) 
         thresholds=thresholds,
         by_days=is_judged & (least > usual[:, 0]),
         severities=_severities(report, debiased >= thresholds[:, 0]),
+        reason=reason,
     )
+
+
+def _reason(window: WindowReport, days: Days, variation: DayVariation, required: IntArray) -> str | None:
+    """Return why a window is not judged; `required` are the rows that each compared column needs."""
+    if not required.size:
+        return "no column is compared: none is monitored, or the reference has scores of training rows"
+    if variation.days < FEWEST_DAYS:
+        return f"{variation.days} of {FEWEST_DAYS} whole days with at least {FEWEST_DAY_ROWS} rows"
+    if window.rows < (least := int(required.min())):
+        return f"{window.rows:,} of {least:,} rows"
+    if day_shares(days, window.rows).max() > LARGEST_SHARE:
+        return "one day has more than a third of the rows"
+    return None
 
 
 def _severities(report: DriftReport, is_large: BoolArray) -> tuple[Severity | None, ...]:

@@ -9,8 +9,8 @@ from driftgauge.drift.gradual.report import GradualReport, GradualWindow
 from driftgauge.drift.verdict.rule import LIMITS
 
 NOTE: Final = (
-    "Time windows of a week or more, judged by how much days differ by themselves: at most a warning, and no part of "
-    "the model's verdict."
+    "Time windows of a week or more. A change counts if it is larger than the usual differences between days explain: "
+    "at most a warning, and no part of the model's verdict."
 )
 """What the numbers are."""
 
@@ -40,6 +40,7 @@ def _window(found: GradualReport, window: GradualWindow) -> dict[str, Any]:
     return {
         "rows": window.rows,
         "days": window.days,
+        "reason": window.reason,
         "from": rfc3339(window.start),
         "to": rfc3339(window.end),
         "features": features,

@@ -44,24 +44,37 @@ def gradual_view(found: GradualReport | None) -> GradualView | None:
         return None
     names = [window.name for window in found.windows]
     effects = np.stack([np.nan_to_num(window.effects, nan=-1.0) for window in found.windows]).max(axis=0)
+    missing = _missing(found)
     if (effects < 0.0).all():
-        title, note = _too_few(found.variation.days)
-        return GradualView(title, "unknown", note, names, ())
+        return GradualView(_title(found), "unknown", missing, names, ())
+    note = (
+        f"PSI of weeks against the training. The limit is above the usual differences between {found.variation.days} "
+        "days. It is no part of the verdict."
+    )
     return GradualView(
         title="Changed" if found.severity else "No large change",
         colour="warning" if found.severity else "normal",
-        note="PSI of weeks against the training, judged by how much days differ by themselves "
-        f"({found.variation.days} days). It is no part of the verdict.",
+        note=f"{note} {missing}".rstrip(),
         windows=names,
         rows=[_row(found, index) for index in np.argsort(-effects, kind="stable").tolist()[:MOST_ROWS]],
     )
 
 
-def _too_few(days: int) -> tuple[str, str]:
-    """Return what is missing while no column is judged, in two words and in a sentence."""
-    if days < FEWEST_DAYS:
-        return "Too few days", f"{days} of {FEWEST_DAYS} whole days with enough rows."
-    return "Too few rows", f"A window needs {JUDGED_ROWS} rows, and 10 for each bin of a column."
+def _title(found: GradualReport) -> str:
+    """Return what is missing while no column is judged, in two words."""
+    if found.variation.days < FEWEST_DAYS:
+        return "Too few days"
+    is_few = all(window.rows < JUDGED_ROWS for window in found.windows)
+    return "Too few rows" if is_few else "Not judged"
+
+
+def _missing(found: GradualReport) -> str:
+    """Return why windows are not judged, in a sentence for each reason."""
+    windows: dict[str, list[str]] = {}
+    for window in found.windows:
+        if window.reason is not None:
+            windows.setdefault(window.reason, []).append(window.name)
+    return " ".join(f"Not judged: {' and '.join(names)} ({reason})." for reason, names in windows.items())
 
 
 def _row(found: GradualReport, index: int) -> GradualRow:

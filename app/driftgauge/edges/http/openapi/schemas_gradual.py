@@ -17,7 +17,7 @@ class GradualColumn(Documented):
     psi_debiased: float | None = Field(description="PSI without the noise of rows and of days.")
     psi_threshold: ReferenceThresholds
     psi_threshold_origin: Literal["setting", "variation_of_days"]
-    psi_of_days: float | None = Field(description="PSI by which such a window differs by itself, because days differ.")
+    psi_of_days: float | None = Field(description="PSI that the usual differences between days give such a window.")
     severity: Severity | None
 
 
@@ -26,7 +26,8 @@ class LongWindow(Documented):
 
     model_config = ConfigDict(extra="allow")  # `from` is a word of Python
     rows: int
-    days: int = Field(description="Whole days with rows; six are needed.")
+    days: int = Field(description="Whole days with rows.")
+    reason: str | None = Field(description="Why the window is not judged (yet); null if it is.")
     to: str
     features: dict[str, GradualColumn]
 
