@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -77,6 +78,13 @@ def test_its_commands_exist_and_its_links_lead_somewhere() -> None:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
     for link in [*re.findall(r"\]\(([\w./-]+)\)", README), *re.findall(r'src(?:set)?="([^"]+)"', README)]:
         assert (ROOT / link).is_file(), link
+
+
+def test_the_first_page_names_every_extra() -> None:
+    declared = tomllib.loads(page("pyproject.toml"))["project"]["optional-dependencies"]
+    table = QUICKSTART.partition("| extra |")[2].partition("\n\n")[0]
+    firsts = "\n".join(re.findall(r"^\| ([^|]*) \|", table, flags=re.MULTILINE))
+    assert set(re.findall(r"`([\w-]+)`", firsts)) == set(declared)
 
 
 def test_its_list_of_documentation_is_whole() -> None:
