@@ -20,8 +20,9 @@ class EngineOptions:
     engine: Annotated[
         EngineName,
         Option(
-            "How files are read: into memory, or by duckdb, which counts them where they are. auto takes duckdb for "
-            "Parquet files of 1 GiB and more, if it is installed. The table of a URL is counted by its own database.",
+            "How files are read: by Driftgauge (memory), or by duckdb, which counts them where they are. With auto, "
+            "`baseline build` uses duckdb for Parquet files of 1 GiB and more, if it is installed; other commands use "
+            "memory, part by part. The table of a URL is always counted by its own database.",
             group=ENGINE,
         ),
     ] = "auto"
