@@ -144,7 +144,7 @@ def _baseline_facts(baseline: Baseline, size: int | None, *, takes_times: bool =
     order = f"in order of {baseline.time_column}" if baseline.time_column else "without times"
     order += ", by hour of the day" if baseline.is_by_hour else ""
     facts = _facts()
-    facts.add_row("baseline", f"{baseline.rows} rows, {order}")
+    facts.add_row("baseline", f"{baseline.rows:,} rows, {order}")
     facts.add_row("hash", baseline.hash)
     _add_about(facts, baseline.about)
     if size is not None:

@@ -16,7 +16,7 @@ from driftgauge.checks.profile_files import ENDING
 from driftgauge.checks.profiling import NamedProfile, ProfileOptions, Profiling
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.window_reader import unique
-from driftgauge.cli.check_report import named_partitions
+from driftgauge.cli.check_report import MOST_NAMED, named_partitions
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
@@ -157,8 +157,11 @@ def _write(found: Sequence[NamedProfile], out: str) -> Iterator[str]:
     names = [f"{name}{ENDING}" for name in unique([own.name.replace("/", "_").replace(":", "") for own in found])]
     for name, own in zip(names, found, strict=True):
         _require_replaceable(folder, name, own.profile)
-    for name, own in zip(names, found, strict=True):
-        yield _wrote(folder.write(name, own.profile.to_bytes()), own.profile)
+    paths = [folder.write(name, own.profile.to_bytes()) for name, own in zip(names, found, strict=True)]
+    if len(paths) > MOST_NAMED:
+        yield f"wrote {len(paths):,} profiles to {folder.label}: {sum(own.profile.rows for own in found):,} rows"
+        return
+    yield from (_wrote(path, own.profile) for path, own in zip(paths, found, strict=True))
 
 
 def _require_replaceable(folder: Folder, name: str, profile: Profile) -> None:
