@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from driftgauge.cli.main import app
+from driftgauge.cli.models import _say
 from driftgauge.errors import ReleaseError
 from driftgauge.main import create_app
 from typer.testing import CliRunner, Result
@@ -40,13 +41,18 @@ def test_a_version_is_loaded_listed_and_taken_back(url: str) -> None:
         "version 2 is live for binary\n"
     )
     listed = run("list", "binary", "--url", url).output
-    assert "[bold]better" in listed
+    assert " [bold]better" in listed
     assert "retired" in listed
     back = run("rollback", "binary", "--reason", "worse", "--url", url)
     assert back.output.endswith("version 1 is live for binary\n")
     history = printed(run("list", "binary", "--json", "--url", url))["history"]
     assert [(change["kind"], change["to_version"]) for change in history][:2] == [("rollback", "1"), ("load", "2")]
     assert history[1]["who"] == "ann"
+
+
+def test_names_of_a_server_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    _say({"kind": "load", "to_version": "2\x1b[2J", "model_name": "a\x9bb\u202ec", "all_workers": True})
+    assert capsys.readouterr().out == "version 2[2J is live for abc\n"
 
 
 def test_a_shadow_is_loaded_and_ended(url: str) -> None:

@@ -10,6 +10,7 @@ from driftgauge.demo import run as demo
 from driftgauge.demo.prometheus_stack import Endpoint, Endpoints
 from driftgauge.demo.run import DemoOptions
 from driftgauge.errors import MonitoringError
+from rich.console import Console
 
 
 def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
@@ -60,7 +61,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_programs_are_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MonitoringError, match=r"^Prometheus and Alertmanager are not installed\. .*apt-get install"):
-        demo.run(DemoOptions(Endpoint(8000), stack=Endpoints()))
+        demo.run(DemoOptions(Endpoint(8000), stack=Endpoints()), Console())
 
 
 @pytest.mark.usefixtures("untouched")
@@ -73,4 +74,4 @@ def test_a_taken_port_is_said_before_any_work(option: str, tmp_path: Path, monke
         port = taken.getsockname()[1]
         places = [Endpoint(port if option == each else 0, each) for each in OPTIONS]
         with pytest.raises(MonitoringError, match=rf"^port {port} is taken .* {option}$"):
-            demo.run(DemoOptions(places[0], stack=Endpoints(*places[1:])))
+            demo.run(DemoOptions(places[0], stack=Endpoints(*places[1:])), Console())

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from driftgauge.cli.console import NamesConsole
 from driftgauge.errors import DemoError
 
 REPLAY: Final = "Replay"
@@ -104,4 +105,4 @@ def demo(
         stack=servers if stack else None,
         insecure=insecure,
     )
-    raise typer.Exit(run(options))
+    raise typer.Exit(run(options, NamesConsole()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
 from driftgauge.errors import RegistryError
 
@@ -64,7 +65,8 @@ def log_bundle(
         found = uploading.log_bundle(registry, bundle, parse_address(model))
     if alias is not None:
         registry.set_alias(found.name, alias, found.version)
-    typer.echo(f"models:/{found.name}/{found.version} has the bundle" + (f", and is {alias}" if alias else ""))
+    named = f", and is {alias}" if alias else ""
+    console().print(f"models:/{found.name}/{found.version} has the bundle{named}", soft_wrap=True)
 
 
 @mlflow_app.command("fetch-bundle")
@@ -85,7 +87,7 @@ def fetch_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as draft:
         shutil.move(downloaded(registry, version, Path(draft)), out)
-    typer.echo(f"version {version.version} of {version.name} is in {out}")
+    console().print(f"version {version.version} of {version.name} is in {out}", soft_wrap=True)
 
 
 def _registry(uri: str | None) -> MlflowRegistry:

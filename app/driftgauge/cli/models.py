@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from driftgauge.cli.asking import DEFAULT_ADDRESS, TOKEN_VARIABLE, Address, asked
@@ -107,7 +106,7 @@ def list_versions(
     out = console()
     out.print(_versions(found))
     if alias := found.get("alias"):
-        out.print(escape(_alias(alias)))
+        out.print(_alias(alias))
     out.print()
     out.print(_releases(found))
     out.print()
@@ -130,11 +129,12 @@ def _asked(
 
 def _say(changed: Mapping[str, Any]) -> None:
     what = {"shadow": "is the shadow of", "unload": "is no longer the shadow of"}.get(changed["kind"], "is live for")
-    typer.echo(f"version {changed['to_version']} {what} {changed['model_name']}")
+    console().print(f"version {changed['to_version']} {what} {changed['model_name']}", soft_wrap=True)
+    notes = console(stderr=True)
     if not changed["all_workers"]:
-        typer.echo("some workers still load it; `driftgauge models list` shows the versions", err=True)
+        notes.print("some workers still load it; `driftgauge models list` shows the versions", soft_wrap=True)
     if changed.get("alias_moved") is False:
-        typer.echo("MLflow does not answer: the alias is moved once it does", err=True)
+        notes.print("MLflow does not answer: the alias is moved once it does", soft_wrap=True)
 
 
 def _alias(alias: Mapping[str, Any]) -> str:
@@ -145,7 +145,7 @@ def _alias(alias: Mapping[str, Any]) -> str:
 def _versions(found: Mapping[str, Any]) -> Table:
     table = Table("version", "role", "since", "bundle", box=None, pad_edge=False)
     for own in found["versions"]:
-        table.add_row(own["version"], own["role"], own["since"], escape(own["bundle"]))
+        table.add_row(own["version"], own["role"], own["since"], own["bundle"])
     return table
 
 
@@ -173,8 +173,8 @@ def _history(found: Mapping[str, Any]) -> Table:
             own["kind"],
             own["from_version"] or "",
             own["to_version"] or "",
-            escape(own["who"]),
-            escape(own["reason"]),
+            own["who"],
+            own["reason"],
         )
     return table
 

@@ -109,9 +109,8 @@ class DemoOptions:
         )
 
 
-def run(options: DemoOptions) -> int:
-    """Train once, serve, replay and report; returns the exit code."""
-    console = Console()
+def run(options: DemoOptions, console: Console) -> int:
+    """Train once, serve, replay and report on a console; returns the exit code."""
     found = programs() if options.stack else None
     for endpoint in options.endpoints():
         require_free(endpoint)
