@@ -153,6 +153,28 @@ class Broker:
         for made in client.create_topics([NewTopic(topic, partitions, 1)]).values():
             made.result(30)
 
+    def add_partitions(self, topic: str, total: int) -> None:
+        """Add partitions to a topic, up to this number."""
+        from confluent_kafka.admin import AdminClient, NewPartitions
+
+        client = AdminClient({"bootstrap.servers": self.address})
+        client.create_partitions([NewPartitions(topic, total)])[topic].result(30)
+
+    def delete(self, topic: str) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        client = AdminClient({"bootstrap.servers": self.address})
+        client.delete_topics([topic])[topic].result(30)
+
+    def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Delete the messages of a partition before an offset, as retention does."""
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import AdminClient
+
+        client = AdminClient({"bootstrap.servers": self.address})
+        for deleted in client.delete_records([TopicPartition(topic, partition, offset)]).values():
+            deleted.result(30)
+
     def send(self, topic: str, messages: Sequence[bytes], partitions: int, *, first: int = 0) -> None:
         """Send messages to partitions in turn, a second apart by their times."""
         send(self.address, topic, messages, partitions, first=first)

@@ -312,10 +312,19 @@ def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_pat
     find(given, found, tmp_path)
 
 
-def test_recovered_rows_are_those_of_each_process_since_it_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("metric", "panel"),
+    [
+        ("model_ingest_recovered_rows_total", "Rows recovered from Kafka"),
+        ("model_ingest_lost_messages_total", "Messages lost in Kafka"),
+    ],
+)
+def test_what_is_recovered_and_lost_is_that_of_each_process_since_it_started(
+    metric: str, panel: str, tmp_path: Path
+) -> None:
     # They are counted while the process starts, so a rate would be zero.
-    given: Given = {"model_ingest_recovered_rows_total": [({}, "800x10"), ({"instance": "app-2:8000"}, "0x10")]}
-    (query,) = asked("overview", "Rows recovered from Kafka")
+    given: Given = {metric: [({}, "800x10"), ({"instance": "app-2:8000"}, "0x10")]}
+    (query,) = asked("overview", panel)
     find(given, [(query, '{instance="app-1:8000"}', 800), (query, '{instance="app-2:8000"}', 0)], tmp_path)
 
 

@@ -13,9 +13,8 @@ from tests.expositions import FORMATS, Exposition, facts_of, idle
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
-    stream = StreamFacts(
-        messages=7, rebalances=2, errors=3, pauses=4, recovered=6, partitions=5, lag=1_234.0, limits=(1_000.0, 1e6)
-    )
+    counted = StreamFacts(messages=7, rebalances=2, errors=3, pauses=4, recovered=6, lost=8)
+    stream = replace(counted, partitions=5, lag=1_234.0, limits=(1_000.0, 1e6))
     shown = Exposition(accept, [replace(facts_of(idle()), stream=stream)])
     values = {own.name: [s.value for s in shown.family(own.name).samples] for own in STREAM_GAUGES}
     assert values == {
@@ -24,6 +23,7 @@ def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
         "model_ingest_errors_total": [3.0],
         "model_ingest_pauses_total": [4.0],
         "model_ingest_recovered_rows_total": [6.0],
+        "model_ingest_lost_messages_total": [8.0],
         "model_ingest_partitions": [5.0],
         "model_ingest_lag_messages": [1_234.0],
         "model_ingest_lag_threshold_messages": [1_000.0, 1e6],

@@ -198,3 +198,18 @@ def test_a_reset_deletes_them(tmp_path: Path) -> None:
     store.leave()
     reset(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_partitions_that_a_topic_had_first_are_kept(tmp_path: Path) -> None:
+    with_file = Store.open(Slots(tmp_path, KEY, SHAPE))
+    assert with_file.sources.first_seen("clicks") is None
+    with_file.sources.see("clicks", 2)
+    with_file.sources.see("clicks", 3)
+    beside = Store.open(Slots(tmp_path, KEY, SHAPE))
+    beside.sources.see("clicks", 4)
+    assert beside.sources.first_seen("clicks") == 2
+    beside.leave()
+    with_file.leave()
+    again = Store.open(Slots(tmp_path, KEY, SHAPE))
+    assert again.sources.first_seen("clicks") == 2
+    again.leave()

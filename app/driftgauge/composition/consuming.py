@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -49,5 +50,6 @@ def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, c
     out = settings.kafka_profile_out
     profile = None if out is None else ProfileKeeper(monitor, out, model.problems)
     taker = RowTaker(monitor, decoder, keeper, clock, profile)
-    consumer = KafkaConsumer(kafka_options(settings), taker, model.problems, limits=limits)
+    options = replace(kafka_options(settings), model=model.model_name)
+    consumer = KafkaConsumer(options, taker, model.problems, limits=limits)
     monitoring.streams[model.model_name, model.model_version] = consumer

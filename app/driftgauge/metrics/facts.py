@@ -96,6 +96,8 @@ class StreamFacts:
     """How often it waited for room in the log."""
     recovered: int = 0
     """Rows that an earlier process of the state had claimed and not counted."""
+    lost: int = 0
+    """Messages that Kafka deleted before they were counted."""
     partitions: int = 0
     """Partitions that it reads."""
     lag: float = 0.0

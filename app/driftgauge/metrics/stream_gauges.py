@@ -68,6 +68,12 @@ STREAM_GAUGES: Final[tuple[StreamGauge, ...]] = (
         _NONE,
         _numbers(lambda stream: stream.recovered),
     ),
+    StreamCounter(
+        "model_ingest_lost_messages_total",
+        "Messages that Kafka had deleted when this process came to them, before they were counted.",
+        _NONE,
+        _numbers(lambda stream: stream.lost),
+    ),
     StreamGauge(
         "model_ingest_partitions",
         "Partitions that this process reads.",

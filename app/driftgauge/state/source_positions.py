@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -91,6 +91,8 @@ class _Saved:
     appending: Appending | None = None
     held: frozenset[Partition] = frozenset()
     """Partitions that the worker reads, if it runs."""
+    topics: Mapping[str, int] = field(default_factory=dict)
+    """Partitions that each topic had when it was first seen."""
 
     def reached(self, log_rows: int) -> Mapping[Partition, Position]:
         """Return the positions, given the rows of the log."""
@@ -120,7 +122,7 @@ class SourcePositions:
         self._others: Final = others
         known = None if self._file is None else _read(self._file)
         reached = {} if known is None else known.reached(log.rows if known.log == key else _END)
-        self._saved = _Saved(key, reached)
+        self._saved = _Saved(key, reached, topics={} if known is None else known.topics)
         if known is not None and known.appending is not None:  # other rows may be next
             with suppress(OSError):  # then it is written with the next position
                 self.keep()
@@ -156,17 +158,30 @@ class SourcePositions:
 
     def _left_by_others(self) -> list[tuple[Mapping[Partition, Position], frozenset[Partition]]]:
         """Return the positions of each other worker, and the partitions that it reads now."""
-        if self._folder is None:
-            return []
         slots = {slot.key: slot for slot in self._others()}
-        files = (path for path in self._folder.glob(f"{POSITIONS}*.json") if path != self._file)
-        known = [(saved, slots.get(saved.log)) for path in files if (saved := _read(path)) is not None]
+        known = [(saved, slots.get(saved.log)) for saved in self._files_of_others()]
         return [
             (saved.reached(_END), frozenset())
             if slot is None
             else (saved.reached(slot.log.written), saved.held if slot.is_running else frozenset())
             for saved, slot in known
         ]
+
+    def _files_of_others(self) -> list[_Saved]:
+        if self._folder is None:
+            return []
+        paths = (path for path in self._folder.glob(f"{POSITIONS}*.json") if path != self._file)
+        return [saved for path in paths if (saved := _read(path)) is not None]
+
+    def see(self, topic: str, partitions: int) -> None:
+        """Keep how many partitions a topic has if it is seen for the first time; OSError if it cannot be kept."""
+        if self.first_seen(topic) is None:
+            self._keep(replace(self._saved, topics={**self._saved.topics, topic: partitions}))
+
+    def first_seen(self, topic: str) -> int | None:
+        """Return how many partitions a topic had when the folder first saw it; None if it has not."""
+        files = (self._saved, *self._files_of_others())
+        return min((own.topics[topic] for own in files if topic in own.topics), default=None)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -256,7 +271,13 @@ def _as_json(saved: _Saved) -> bytes:
     positions = [[*partition, *position] for partition, position in saved.positions.items()]
     own = saved.appending
     appending = own and [*own.partition, *own.before, *own.after, own.start, own.rows]
-    content = {"log": saved.log, "positions": positions, "appending": appending, "held": sorted(saved.held)}
+    content = {
+        "log": saved.log,
+        "positions": positions,
+        "appending": appending,
+        "held": sorted(saved.held),
+        "topics": saved.topics,
+    }
     return json.dumps(content).encode()
 
 
@@ -265,7 +286,7 @@ def _read(path: Path) -> _Saved | None:
     try:
         with os.fdopen(opened(path, os.O_RDONLY), "rb") as file:
             return _parsed(json.loads(file.read(_MOST_BYTES)))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -276,9 +297,10 @@ def _parsed(content: Any) -> _Saved:
         for topic, number, offset, rows in content["positions"]
     }
     held = frozenset(Partition(str(topic), int(number)) for topic, number in content.get("held", ()))
+    topics = {str(topic): int(count) for topic, count in content.get("topics", {}).items()}
     if content["appending"] is None:
-        return _Saved(int(content["log"]), positions, None, held)
+        return _Saved(int(content["log"]), positions, None, held, topics)
     topic, *numbers = content["appending"]
     number, offset, before, after, then, start, rows = (int(own) for own in numbers)
     own = Appending(Partition(str(topic), number), Position(offset, before), Position(after, then), start, rows)
-    return _Saved(int(content["log"]), positions, own, held)
+    return _Saved(int(content["log"]), positions, own, held, topics)

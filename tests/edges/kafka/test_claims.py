@@ -23,6 +23,16 @@ def test_a_claim_is_read_back_as_it_was_committed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "kept"), [("churn", "churn"), ("Größe = 1:2 %", "Größe = 1:2 %"), ("x" * 300, "x" * 40), ("", "")]
+)
+def test_a_claim_says_its_model_if_it_is_known(model: str, kept: str) -> None:
+    claims = Claims().after("aa", 100, "before").after("bb", 250, model)
+    found = Claims.of(Committed(250, claims.metadata()))
+    assert (found.model, found.ends) == (kept, {"bb": 250, "aa": 100})
+    assert claims.metadata().isascii()
+
+
+@pytest.mark.parametrize(
     "committed",
     [
         Committed(-1_001),
@@ -30,6 +40,7 @@ def test_a_claim_is_read_back_as_it_was_committed() -> None:
         Committed(300, ""),
         Committed(300, "of another program"),
         Committed(300, "driftgauge1"),
+        Committed(300, "driftgauge1 model=churn"),
         Committed(300, "driftgauge1 aa:many"),
         Committed(200, "driftgauge1 aa:300"),
     ],

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,14 +20,33 @@ from driftgauge.monitor.problems import Problems
 from driftgauge.state.source_positions import Partition
 
 PROBLEM: Final = "kafka_failed"
+LOST: Final = "kafka_messages_lost"
+NEW_TOPIC: Final = "kafka_topic_created_again"
+SHARED: Final = "kafka_group_shared"
 MESSAGES_AT_ONCE: Final = 2_000
 WAIT_SECONDS: Final = 0.2
 """Longest wait for a message, and so for the end."""
 MEASURE_SECONDS: Final = 1.0
 """Time between two measurements of the lag."""
+LOOK_SECONDS: Final = 30.0
+"""Time between two looks at who else commits for the group."""
+SEE_SECONDS: Final = 5.0
+"""Longest wait at the start for the partitions of the topics."""
 RETRY_SECONDS: Final = (1.0, 30.0)
 """Shortest and longest pause before a client that failed is replaced; it doubles in between."""
 STOP_SECONDS: Final = 10.0
+
+
+class MessagesLost(Exception):
+    """Messages were deleted before they were counted."""
+
+
+class TopicCreatedAgain(Exception):
+    """A topic was deleted and created again under its name."""
+
+
+class GroupShared(Exception):
+    """The group commits for another model or program too."""
 
 
 class KafkaConsumer:
@@ -63,7 +83,7 @@ class KafkaConsumer:
         self._monotonic: Final = monotonic
         self._session_seconds: Final = float(self._config["session.timeout.ms"]) / 1_000
         self._active_at = monotonic()
-        self._measure_at = 0.0
+        self._measure_at = self._look_at = 0.0
         self._waits_since = math.inf
         self._facts = StreamFacts(limits=limits)
 
@@ -102,6 +122,8 @@ class KafkaConsumer:
         self._waits_since = math.inf
         self._client = client = self._open({**self._config, "error_cb": self._noticed})
         try:
+            with suppress(self._library.KafkaException):  # the client says it too, and goes on
+                self._partitions.see(client, SEE_SECONDS)
             client.subscribe(
                 list(self._options.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
             )
@@ -109,6 +131,7 @@ class KafkaConsumer:
                 self._active_at = self._monotonic()
                 self._take(client.consume(MESSAGES_AT_ONCE, WAIT_SECONDS))
                 self._measure_if_due()
+                self._look_if_due()
             self._release(self._partitions.assigned)
         finally:
             self._update(partitions=0, lag=0.0)
@@ -123,6 +146,8 @@ class KafkaConsumer:
         good = []
         for message in messages:
             if error := message.error():
+                if error.code() == self._library.KafkaError._AUTO_OFFSET_RESET:
+                    raise self._library.KafkaException(error)  # where partitions begin again says what is lost
                 self._noticed(error)
             else:
                 good.append(message)
@@ -190,6 +215,19 @@ class KafkaConsumer:
             self._measure_at = now + MEASURE_SECONDS
             self._update(lag=float(self._partitions.lag(self._client)))
 
+    def _look_if_due(self) -> None:
+        """Say who else commits for the group; a broker that is silent is asked later."""
+        if (now := self._monotonic()) < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        with suppress(self._library.KafkaException):
+            if others := self._partitions.other_models(self._client):
+                text = f"{', '.join(others)} reads the same topics in the group {self._options.group}, so that each "
+                text += "counts only a part of the messages: give each model a group of its own (--group)"
+                self._problems.record(SHARED, GroupShared(text))
+            else:
+                self._problems.resolve(SHARED)
+
     def _release(self, partitions: Iterable[Partition]) -> None:
         """Leave messages that were claimed and not begun to the next owner.
 
@@ -206,14 +244,20 @@ class KafkaConsumer:
         """Begin to read partitions, after what an earlier process of this state left."""
         sources = self._taker.sources
         with sources.alone():
+            self._partitions.see(client)
             committed = self._partitions.committed(client, found)
             if owed := self._partitions.owed(committed):
                 self._recover(owed)
-            places = self._partitions.assign(client, found, committed)
-        client.assign(places)
+            beginnings = self._partitions.assign(client, found, committed)
+        client.assign(places := self._partitions.handles(beginnings))
         if self._is_paused:
             client.pause(places)
+        self._tell_lost(sum(own.lost for own in beginnings.values()))
+        if created := sorted({where.topic for where, own in beginnings.items() if own.is_new_topic}):
+            text = f"{', '.join(created)} has fewer messages than were read of it: it is read from its first message"
+            self._problems.record(NEW_TOPIC, TopicCreatedAgain(text))
         self._waits_since = math.inf
+        self._look_at = self._monotonic() + LOOK_SECONDS  # the others have claimed theirs by then
         self._active_at = self._monotonic()  # the broker may take its time to say where they begin
         self._update(partitions=len(self._partitions.assigned), rebalances=self._facts.rebalances + 1)
 
@@ -221,7 +265,13 @@ class KafkaConsumer:
         """Count messages that this state has claimed before; any error leaves them for the next time."""
         for own in owed:
             self._taker.sources.start(own.partition, own.start)
-        read_owed(self._open({**self._config, **ENDS}), owed, self._take_owed)
+        self._tell_lost(read_owed(self._open({**self._config, **ENDS}), owed, self._take_owed))
+
+    def _tell_lost(self, messages: int) -> None:
+        if messages:
+            self._update(lost=self._facts.lost + messages)
+            text = f"Kafka had deleted {messages:,} messages before they were counted: let the topic keep them longer "
+            self._problems.record(LOST, MessagesLost(f"{text}(retention.ms), or start more processes"))
 
     def _take_owed(self, batch: Batch) -> None:
         before = self._taker.rows

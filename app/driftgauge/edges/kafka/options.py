@@ -12,7 +12,7 @@ from driftgauge.errors import SettingsError
 OWN: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,  # committed are the offsets of rows that are in the state
     "enable.auto.offset.store": False,
-    "auto.offset.reset": "earliest",  # of a position that Kafka has deleted: the oldest message that is left
+    "auto.offset.reset": "error",  # a position that Kafka has deleted: reading begins again, and says what is lost
     "enable.partition.eof": False,
 }
 """Properties that decide what is counted, which cannot be set."""
@@ -35,6 +35,8 @@ class KafkaOptions:
     group: str
     from_beginning: bool = False
     properties: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    """Name of the model whose rows the messages are; commits say it."""
 
     def config(self) -> dict[str, Any]:
         """Return the properties of the client; SettingsError for one that cannot be set."""

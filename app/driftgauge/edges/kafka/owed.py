@@ -40,14 +40,15 @@ def owed_of(sources: SourcePositions, committed: Mapping[Partition, Any]) -> Seq
     return found
 
 
-def read_owed(client: Any, owed: Sequence[Owed], take: Callable[[Batch], None]) -> None:
-    """Hand messages over, by a client of its own, which is closed then; those that Kafka has deleted are passed.
+def read_owed(client: Any, owed: Sequence[Owed], take: Callable[[Batch], None]) -> int:
+    """Hand messages over, by a client of its own, which is closed then.
 
-    The client tells the ends of partitions (`ENDS`): the last of the messages may be deleted. KafkaException or
-    TimeoutError if they cannot be read: then they are owed on.
+    Return how many messages are lost, because Kafka has deleted them. The client tells the ends of partitions
+    (`ENDS`): the last of the messages may be deleted. KafkaException or TimeoutError if they cannot be read: then they
+    are owed on.
     """
     with closing(client):
-        places, ends = _present(client, owed)
+        places, ends, lost = _present(client, owed)
         if places:
             client.assign(places)
         deadline = time.monotonic() + READ_SECONDS
@@ -64,18 +65,21 @@ def read_owed(client: Any, owed: Sequence[Owed], take: Callable[[Batch], None]) 
                     del ends[batch.partition]
             for partition in at_end:
                 ends.pop(partition, None)
+    return lost
 
 
-def _present(client: Any, owed: Sequence[Owed]) -> tuple[list[Any], dict[Partition, int]]:
-    """Return where to begin and to end of the messages that are still there."""
-    places, ends = [], {}
+def _present(client: Any, owed: Sequence[Owed]) -> tuple[list[Any], dict[Partition, int], int]:
+    """Return where to begin and to end of the messages that are still there, and how many are not."""
+    places, ends, lost = [], {}, 0
     for partition, start, end in owed:
         place = client_library().TopicPartition(*partition, start.offset)
         low, high = client.get_watermark_offsets(place, timeout=READ_SECONDS)
+        lost += max(0, min(low, end) - start.offset)
         if low < end <= high:
+            place.offset = max(low, start.offset)
             places.append(place)
             ends[partition] = end
-    return places, ends
+    return places, ends, lost
 
 
 def _sorted(messages: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Partition]]:

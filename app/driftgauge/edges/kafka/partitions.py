@@ -7,10 +7,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from driftgauge.edges.kafka.batches import Batch
+from driftgauge.edges.kafka.beginnings import Beginning, Place, beginning_of
 from driftgauge.edges.kafka.claims import Claims
 from driftgauge.edges.kafka.options import KafkaOptions, client_library
 from driftgauge.edges.kafka.owed import Owed, owed_of
-from driftgauge.state.source_positions import Partition, Position, SourcePositions
+from driftgauge.state.source_positions import Partition, SourcePositions
 
 ASK_SECONDS: Final = 10.0
 """Longest wait for the broker to say what a group has committed, and which messages there are."""
@@ -26,6 +27,8 @@ class Partitions:
         self._library: Final = client_library()
         self._claims: dict[Partition, Claims] = {}
         self._assigned: frozenset[Partition] = frozenset()
+        self._sizes: dict[str, int] = {}
+        """Partitions that each topic has."""
 
     @property
     def assigned(self) -> Collection[Partition]:
@@ -33,6 +36,16 @@ class Partitions:
         return self._assigned
 
     # ------------------------------------------------------------ partitions that come and go
+
+    def see(self, client: Any, seconds: float = ASK_SECONDS) -> None:
+        """Note which partitions the topics have, so that later ones are known as added.
+
+        KafkaException if the broker is silent; a topic that does not exist has none.
+        """
+        for topic in self._options.topics:
+            found = client.list_topics(topic, timeout=seconds).topics[topic]
+            self._sizes[topic] = len(found.partitions)
+            self._sources.see(topic, self._sizes[topic])
 
     def committed(self, client: Any, found: Sequence[Any]) -> Mapping[Partition, Any]:
         """Return what the group has committed of some partitions and of those that the state knows.
@@ -54,36 +67,35 @@ class Partitions:
         """Return the messages that the state has claimed, and that no process counts: the one that was to has ended."""
         return owed_of(self._sources, committed)
 
-    def assign(self, client: Any, found: Sequence[Any], committed: Mapping[Partition, Any]) -> list[Any]:
-        """Take partitions over; return them with the offsets to read from. KafkaException if the broker is silent."""
-        places = []
+    def assign(
+        self, client: Any, found: Sequence[Any], committed: Mapping[Partition, Any]
+    ) -> Mapping[Partition, Beginning]:
+        """Take partitions over; return where each begins. KafkaException if the broker is silent."""
+        places = {}
         for own in found:
             partition = Partition(own.topic, own.partition)
-            position = self._start(client, committed[partition], partition)
-            self._sources.start(partition, position)
-            self._claims[partition] = Claims.of(committed[partition])
-            places.append(self._library.TopicPartition(own.topic, own.partition, position.offset))
-        self._assigned |= {Partition(own.topic, own.partition) for own in found}
+            place = self._place(client, committed[partition], partition)
+            places[partition] = beginning = beginning_of(place)
+            self._sources.start(partition, beginning.position)
+            claims = Claims.of(committed[partition])  # those of a deleted topic are none
+            self._claims[partition] = Claims() if beginning.is_new_topic else claims
+        self._assigned |= places.keys()
         self._sources.hold(self._assigned)
         return places
 
-    def _start(self, client: Any, committed: Any, partition: Partition) -> Position:
-        """Return where a partition begins.
-
-        It goes on after the rows that are in the state, if the state has made the latest claim; or after what the group
-        has committed if that is further: then a process with another state has read on.
-        """
+    def _place(self, client: Any, committed: Any, partition: Partition) -> Place:
         low, high = client.get_watermark_offsets(committed, timeout=ASK_SECONDS)
-        known, claims = self._sources.furthest(partition), Claims.of(committed)
-        is_there = known is not None and low <= known.offset <= high  # or its messages are deleted, or the topic was
-        counts = bool(claims.ends) or not self._options.from_beginning
-        read = committed.offset if low <= committed.offset <= high and counts else -1
-        if known is not None and is_there:
-            return known if claims.latest == self._sources.owner else max(known, Position(read))
-        if read >= 0:
-            return Position(read)
-        is_new = known is None and committed.offset < 0 and not self._options.from_beginning
-        return Position(high if is_new else low)
+        claims, first = Claims.of(committed), self._sources.first_seen(partition.topic)
+        return Place(
+            low,
+            high,
+            self._sources.furthest(partition),
+            committed.offset,
+            is_ours=claims.latest == self._sources.owner,
+            is_claimed=bool(claims.ends),
+            from_beginning=self._options.from_beginning,
+            is_added=first is not None and partition.number >= first,
+        )
 
     def give_up(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions, which others read from now on."""
@@ -127,14 +139,27 @@ class Partitions:
         return claims.ends[self._sources.owner] if claims.latest == self._sources.owner else -1
 
     def _claim(self, partition: Partition, end: int) -> Any:
-        claims = self._claims.get(partition, Claims()).after(self._sources.owner, end)
+        claims = self._claims.get(partition, Claims()).after(self._sources.owner, end, self._options.model)
         return self._library.TopicPartition(partition.topic, partition.number, end, claims.metadata())
 
     # ------------------------------------------------------------ what is left
 
-    def handles(self) -> list[Any]:
-        """Return all partitions as the client library names them."""
-        return [self._library.TopicPartition(own.topic, own.number) for own in self._assigned]
+    def handles(self, positions: Mapping[Partition, Beginning] | None = None) -> list[Any]:
+        """Return all partitions as the client library names them, or some with the offsets to read from."""
+        if positions is None:
+            return [self._library.TopicPartition(*own) for own in self._assigned]
+        return [self._library.TopicPartition(*own, found.position.offset) for own, found in positions.items()]
+
+    def other_models(self, client: Any) -> Sequence[str]:
+        """Return whose rows the partitions of other processes become, where it is not this model.
+
+        KafkaException if the broker is silent.
+        """
+        every = (Partition(topic, number) for topic, size in self._sizes.items() for number in range(size))
+        asked = [self._library.TopicPartition(*own) for own in every if own not in self._assigned]
+        found = client.committed(asked, timeout=ASK_SECONDS) if asked else []
+        models = {Claims.of(own).model for own in found if own.error is None and own.offset >= 0}
+        return sorted(own or "another program" for own in models - {self._options.model})
 
     def lag(self, client: Any) -> int:
         """Return the messages that are not rows yet, by the ends of the partitions as they were fetched last."""

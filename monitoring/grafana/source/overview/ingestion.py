@@ -80,4 +80,11 @@ def _waiting() -> list[AnyPanel]:
             Query(f"sum by (instance) (model_ingest_recovered_rows_total{{{MODEL_IS}}})", "{{instance}}"),
             empty="no consumer of Kafka",
         ),
+        lines(
+            Text("Messages lost in Kafka", "Messages that Kafka had deleted when processes came to them, since these "
+                 "started: they are in no count. Bad: more than zero: keep messages longer, or start more processes.",
+                 PLAIN),
+            Query(f"sum by (instance) (model_ingest_lost_messages_total{{{MODEL_IS}}})", "{{instance}}"),
+            empty="no consumer of Kafka",
+        ),
     ]  # fmt: skip
