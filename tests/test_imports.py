@@ -9,9 +9,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
+import driftgauge
 import pytest
 
 ROOT: Final = Path(__file__).parents[1] / "app"
+MAP: Final = ROOT.parent / "docs" / "architecture.md"
 
 PACKAGES: Final[dict[str, str]] = {
     "errors": "",
@@ -50,8 +52,8 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "actions common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases registry notifications telemetry edges.formats edges.http edges.kafka edges.files",
-    "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
+    "ingestion serving releases registry notifications telemetry edges.formats edges.http edges.kafka edges.files",
+    "main": "errors settings shutdown models monitor serving releases edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
@@ -189,6 +191,12 @@ def test_every_module_has_its_package_and_every_package_its_modules() -> None:
     found = {package_of(module) for module in modules()}
     assert found - {"", "edges"} == set(PACKAGES)
     assert [path.name for path in ROOT.iterdir() if path.name != "__pycache__"] == ["driftgauge"]
+
+
+@pytest.mark.parametrize("text", [driftgauge.__doc__, MAP.read_text("utf-8")], ids=["docstring", "architecture"])
+def test_the_maps_name_every_package(text: str) -> None:
+    packages = {package.partition(".")[0] for package in PACKAGES} - {"__main__"}
+    assert {package for package in packages if f"`{package}" not in text} == set()
 
 
 def test_every_package_says_what_it_is() -> None:

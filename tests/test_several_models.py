@@ -10,9 +10,10 @@ import httpx
 import numpy as np
 import pytest
 from driftgauge.composition.monitoring import compose_model
+from driftgauge.composition.served import load_model
 from driftgauge.composition.watched import WatchedModel
 from driftgauge.errors import BundleError, SettingsError
-from driftgauge.main import compose, create_app, load_model
+from driftgauge.main import compose, create_app
 from driftgauge.metrics.series import INGEST, INGESTED, OBSERVATIONS, PREDICTIONS, SOURCES
 from driftgauge.state.source_positions import Partition, Position
 

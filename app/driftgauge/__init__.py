@@ -3,21 +3,27 @@
 Its packages, in the order of the data:
 
 - `tables`: files, Arrow tables and DataFrames, read as columns.
+- `engines`: tables that are counted in databases, where they are.
 - `models`: a model in its bundle, what it takes and answers; `models.creation` makes bundles of fitted estimators.
 - `serving`: requests put into batches and predicted.
-- `edges`: how rows come in and verdicts go out; `edges.formats` are wire formats, `edges.http` is the HTTP server.
+- `edges`: how rows come in and verdicts go out; `edges.formats` are wire formats, `edges.http` is the HTTP server,
+  `edges.kafka` and `edges.files` read messages and files, `edges.web` is the page. `access` says who may ask for what.
+- `predictions`: the log of predictions, in SQLite or PostgreSQL, for ground truth and exports.
+- `ingestion`: predictions of other servers, each counted once.
 - `monitor`: one `ColumnMonitor` for each model and version; every edge feeds it.
 - `state`: what monitors remember, in files that all workers of a model share.
-- `predictions`: the log of predictions, in SQLite or PostgreSQL, for ground truth and exports.
 - `drift`: windows, evidence, statistics and verdicts; pure functions of numbers and frozen dataclasses.
-- `metrics`: every Prometheus series, and the text that Prometheus scrapes.
-- `alerting`: rules, routes, scrape configuration and runbooks.
+- `metrics`: every Prometheus series, and the text that Prometheus scrapes; `telemetry` sends them to OpenTelemetry.
+- `releases`: which version of each model answers; `registry` exchanges bundles and verdicts with MLflow.
+- `alerting`: rules, routes, scrape configuration and runbooks; `notifications` evaluates the rules without Prometheus.
+- `actions`: what is done about an alert.
+- `replicas`: all servers of a Prometheus in one table.
 - `checks`: verdicts on tables, offline.
 
-`library` is the public `Monitor`. `composition` puts the monitoring of a model together, for it and for the server.
-`main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
-replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
-several packages need.
+`composition` puts the parts of a service together, and `main` a server of them. `library` is the public `Monitor`.
+`process` starts and restarts workers, `cli` is the command line, and `demo` replays real flights. `settings` holds
+every option, `errors` every reason code, `about` whose a model is, `common` what several packages need, and `shutdown`
+the deadline of a process that stops.
 
 From Python: `Monitor` watches a model that your own program serves, `instrument` a route of FastAPI, `check` compares a
 table, `profile` counts parts of one that add up, and `suite` asserts what must hold of one; `create_bundle`,

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
 import structlog
 from fastapi import FastAPI
-from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition.actions import compose_actions
-from driftgauge.composition.attribution import compose_explained
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.composition.monitoring import compose_model, compose_service
-from driftgauge.composition.outliers import later_outliers
 from driftgauge.composition.releases import compose_releases
+from driftgauge.composition.served import load_model
 from driftgauge.composition.states import check_service, check_state
 from driftgauge.composition.watched import WatchedModel
-from driftgauge.edges.formats.features import FeatureDecoder
-from driftgauge.edges.formats.large.extent import Extent
-from driftgauge.edges.formats.predict_json import AnswerStyle
-from driftgauge.edges.http.access import Access, access_of, caller_bounds
-from driftgauge.edges.http.body_reader import BodyReader
+from driftgauge.edges.http.access import access_of, caller_bounds
 from driftgauge.edges.http.caller_log import CallerLog
 from driftgauge.edges.http.connection.connections import (
     ConnectionLimits,
@@ -38,27 +31,18 @@ from driftgauge.edges.http.connection.connections import (
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.errors import install_error_handlers
 from driftgauge.edges.http.fast_path import FastPathApp
-from driftgauge.edges.http.infer import InferV2
 from driftgauge.edges.http.intakes import Intakes
 from driftgauge.edges.http.lifespan import lifespan
 from driftgauge.edges.http.origins import OriginPolicy
-from driftgauge.edges.http.predict import PredictJson
-from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import DocumentedModel, describe_models, install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
-from driftgauge.edges.http.traced import TracedCounters, traced_codec
+from driftgauge.edges.http.traced import TracedCounters
 from driftgauge.errors import BundleError, SettingsError, StateError
-from driftgauge.models.bundle import Bundle, BundleInfo
-from driftgauge.models.bundle_truth import truth_of
-from driftgauge.models.predictor import Predictor, verify
-from driftgauge.monitor.capture import Capture
+from driftgauge.models.bundle import Bundle
 from driftgauge.monitor.problems import Problems
 from driftgauge.releases.release import Candidate
-from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits
-from driftgauge.serving.latency_probe import LatencyModel, measure_latency
-from driftgauge.serving.outliers import OutlierScorer, sample_scores
 from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
@@ -213,83 +197,6 @@ def _install(
         structlog.get_logger().error("model_unusable", model=own.name, detail=str(error))
 
 
-def load_model(
-    settings: Settings, bundle: Bundle, access: Access, clock: Callable[[], float], service: int | None = None
-) -> ServedModel:
-    """Make all parts of one model version from its bundle, at the start or beside others that are served.
-
-    It takes seconds, so it is called off the event loop. `ServerContext.install` then serves it, the tasks of its
-    `monitoring.work()` are started, and `ServedModel.leave` ends it. BundleError for a wrong model, StateError if its
-    state must not be used.
-    """
-    info = bundle.info
-    predictor = _verified(bundle)
-    failures = Problems(clock)
-    monitoring = compose_explained(settings, watched(settings, bundle, service), bundle, predictor, clock)
-    executor = _model_thread(settings)
-    scorer = bundle.baseline.novelty_scorer if settings.outliers else None
-    scoring = ThreadPoolExecutor(1, thread_name_prefix="outliers")  # its thread starts with the first rows
-    later = None if scorer is None else later_outliers(settings, monitoring, scorer, scoring)
-    scorer = None if later else scorer  # then answers do not say which rows are outliers
-    capture = Capture(monitoring.monitor, monitoring.problems, watching=settings.monitoring_enabled, later=later)
-    threshold = None if scorer is None else scorer.threshold
-    outliers = None if scorer is None else OutlierScorer(scorer, monitoring.problems)
-    batcher = _batcher(settings, predictor, capture, executor, outliers)
-    monitoring.publisher.model_queue = lambda: (batcher.queued_requests, batcher.queued_rows)
-    decoder, usual = (
-        FeatureDecoder(info, () if bundle.constraints is None else bundle.constraints.required),
-        AnswerStyle(threshold, jobs=settings.job_ids),
-    )
-    named = AnswerStyle(threshold, jobs=True, names=True)
-    endpoint = partial(
-        PredictionEndpoint,
-        reader=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
-        extent=Extent(settings.max_rows, len(info.features)),
-        batcher=batcher,
-        predictor=predictor,
-        capture=capture,
-        failures=failures,
-        clock=clock,
-        access=access,
-        shares=access.shares(settings.max_queued_requests, settings.max_queued_rows),
-    )
-    codec = partial(traced_codec, info=info, is_on=settings.otlp_endpoint is not None)
-    return ServedModel(
-        info=info,
-        predictor=predictor,
-        batcher=batcher,
-        predict=endpoint(codec(PredictJson(decoder, info, settings.max_rows, usual))),
-        infer=endpoint(codec(InferV2(decoder, info, settings.max_rows, threshold))),
-        capture=capture,
-        monitoring=monitoring,
-        failures=failures,
-        executor=executor,
-        scoring=scoring,
-        predict_label=endpoint(codec(PredictJson(decoder, info, settings.max_rows, named))) if info.classes else None,
-        outlier_threshold=threshold,
-        outlier_samples=() if scorer is None else sample_scores(predictor, scorer),
-    )
-
-
-def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedModel:
-    """Return the bundle's model as it is watched."""
-    info = bundle.info
-    return WatchedModel(
-        baseline=bundle.baseline,
-        name=info.name,
-        version=info.version,
-        task=info.task,
-        state_folder=settings.state_folder,
-        classes=tuple(info.classes),
-        service=service,
-        held_out=bundle.held_out,
-        constraints=bundle.constraints,
-        sample=bundle.sample,
-        importances=bundle.importances,
-        truth=truth_of(info, bundle.labels, bundle.held_out),
-    )
-
-
 def check_served_state(settings: Settings, models: Sequence[Loaded], service: int) -> None:
     """Raise StateError if a service must not use its state, or that of its only model; takes none.
 
@@ -298,43 +205,12 @@ def check_served_state(settings: Settings, models: Sequence[Loaded], service: in
     names = [own.name for own in models]
     check_service(settings, names, http_series(measured()), service)
     if len(models) == 1 and (bundle := models[0].bundle):
-        check_state(models[0].source.settings, watched(models[0].source.settings, bundle, service))
+        own = models[0].source.settings
+        check_state(own, WatchedModel.of_bundle(own, bundle, service))
 
 
 def _limits(settings: Settings, http: HttpCounters) -> CallerLimits:
     return CallerLimits(caller_bounds(settings, settings.workers), CallerLog(http.limited))
-
-
-def _verified(bundle: Bundle) -> Predictor:
-    predictor = Predictor(bundle)
-    verify(predictor, bundle.info)
-    return predictor
-
-
-def _model_thread(settings: Settings) -> ThreadPoolExecutor:
-    """Return the thread of slow predictions; the OpenMP limit holds for the thread that sets it."""
-    return ThreadPoolExecutor(
-        1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
-    )
-
-
-def _batcher(
-    settings: Settings, predictor: Predictor, capture: Capture, executor: Executor, outliers: OutlierScorer | None
-) -> Batcher:
-    return Batcher(
-        predictor,
-        capture,
-        _latency(settings, predictor, predictor.info),
-        executor,
-        BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows),
-        by_event=settings.clock == "event" and settings.monitoring_enabled,
-        outliers=outliers,
-    )
-
-
-def _latency(settings: Settings, predictor: Predictor, info: BundleInfo) -> LatencyModel:
-    with threadpool_limits(settings.model_threads):
-        return measure_latency(predictor, info)
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

@@ -1,1 +1,1 @@
-"""Puts the parts of a service together: its models, what watches them, their releases and their ground truth."""
+"""Puts the parts of a service together: its models, what serves and watches them, and what surrounds them."""

@@ -12,10 +12,11 @@ from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.quality.constraints import Constraints
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.metrics.series import (
-    SOURCES,
-)
+from driftgauge.metrics.series import SOURCES
+from driftgauge.models.bundle import Bundle
+from driftgauge.models.bundle_truth import truth_of
 from driftgauge.predictions.rows import ClassLabel
+from driftgauge.settings.options import Settings
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,22 @@ class WatchedModel:
     """How much the model depends on each feature; None if it is not known."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""
+
+    @classmethod
+    def of_bundle(cls, settings: Settings, bundle: Bundle, service: int | None) -> WatchedModel:
+        """Return a bundle's model as it is watched, with all that the bundle knows."""
+        info = bundle.info
+        return cls(
+            baseline=bundle.baseline,
+            name=info.name,
+            version=info.version,
+            task=info.task,
+            state_folder=settings.state_folder,
+            classes=tuple(info.classes),
+            service=service,
+            held_out=bundle.held_out,
+            constraints=bundle.constraints,
+            sample=bundle.sample,
+            importances=bundle.importances,
+            truth=truth_of(info, bundle.labels, bundle.held_out),
+        )

@@ -18,10 +18,10 @@ from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.loading import Loaded, load_models
 from driftgauge.composition.monitoring import compose_model
 from driftgauge.composition.reading_files import FILE_FORMATS, FileReader, Reading, letters_file, reading_into
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.edges.files.tally import FileTally
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.errors import IngestError, SettingsError
-from driftgauge.main import watched
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.serve import Started
 from driftgauge.process.trial import reset_state
@@ -114,7 +114,7 @@ def _chosen(settings: Settings, name: str | None) -> Loaded:
 def _monitoring(own: Loaded) -> ModelMonitoring:
     settings = own.source.settings
     if own.bundle is not None:
-        model = watched(settings, own.bundle, service_id())
+        model = WatchedModel.of_bundle(settings, own.bundle, service_id())
     else:
         assert own.baseline is not None  # noqa: S101  # one of both was read
         model = elsewhere(own, own.baseline, service_id())
