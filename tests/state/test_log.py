@@ -364,6 +364,18 @@ def test_a_closed_log_writes_its_counters_no_more() -> None:
     assert kept.buffer == before
 
 
+def test_counters_are_copied_for_a_reader_and_not_with_each_publication(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept()
+    kept.log.counters.counters.add(COUNTED.name, 3, "b")
+    copy = kept.log.published()
+    kept.log.counters.counters.add(COUNTED.name, 1, "b")
+    assert copy[COUNTED.name].sum() == kept.peer().counted()[COUNTED.name].sum() == 3.0
+    monkeypatch.setattr(type(kept.shape.counted), "arrays", lambda *_: pytest.fail("a request copies all counters"))
+    kept.log.publish()
+    monkeypatch.undo()
+    assert kept.peer().counted()[COUNTED.name].sum() == 4.0
+
+
 def test_the_number_of_rows_does_not_go_back_if_one_thread_appends_while_another_publishes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

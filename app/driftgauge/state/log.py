@@ -233,13 +233,21 @@ class Log:
         """Write the number of rows again; what the last owner did not count stays uncounted for a successor."""
         self.reader.committed[0] = self.rows
 
-    def publish(self) -> Arrays:
-        """Let other processes, and the successor of this one, know all that was counted; return a copy of it."""
+    def publish(self) -> None:
+        """Let other processes, and the successor of this one, know all that was counted."""
         with self.counters.lock:
-            if not self._closed:
-                self.counters.rows[0] = self.reader.committed[0] = self.rows
-                self.reader.counters.write_words(self.counters.words)
+            self._publish()
+
+    def published(self) -> Arrays:
+        """Do the same, and return a copy of exactly what was published; a request has no need of the copy."""
+        with self.counters.lock:
+            self._publish()
             return self.counters.copied_by_holder()
+
+    def _publish(self) -> None:
+        if not self._closed:
+            self.counters.rows[0] = self.reader.committed[0] = self.rows
+            self.reader.counters.write_words(self.counters.words)
 
     def emptied(self) -> Log:
         """Return a log in memory that continues the number of rows and the counters; its rows count as damaged."""

@@ -251,7 +251,7 @@ class Store:
         What this worker counts meanwhile is not in it: it is lost if the worker is killed before it publishes again.
         """
         self._require_own_log()
-        published = self._log.publish()
+        published = self._log.published()
         self._totals.read(*self._others())
         return self._with_own(published)
 
