@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 import typer
 from driftgauge.cli import main as cli
+from driftgauge.cli.help import EXAMPLES as EXAMPLES_MARK
 from driftgauge.cli.help import CommandLine
 
 NARROW = 60
@@ -61,6 +63,28 @@ def test_the_usage_names_an_argument_as_the_list_of_arguments_does(path: tuple[s
     assert len(names) == sum(parameter.param_type_name == "argument" for parameter in ALL[path].params)
     usage = text.partition("\n\n")[0].replace("...", "").split()
     assert usage[len(usage) - len(names) :] == names
+
+
+EXAMPLES = {path: command.help.partition(EXAMPLES_MARK)[2] for path, command in ALL.items() if command.help}
+
+
+@pytest.mark.parametrize("path", [path for path, examples in EXAMPLES.items() if examples], ids=" ".join)
+def test_examples_are_of_the_command_and_its_options_and_are_shown_as_a_shell_takes_them(
+    path: tuple[str, ...], help_of: Any
+) -> None:
+    given = [shlex.split(line) for line in EXAMPLES[path].splitlines()]
+    names = {name for parameter in ALL[path].params for name in parameter.opts}
+    for words in given:
+        assert (words[0], *words[1 : 1 + len(path)]) == ("driftgauge", *path)
+        assert {word for word in words if word.startswith("--")} <= names
+        ALL[path].make_parser(ALL[path].context_class(ALL[path])).parse_args(words[1 + len(path) :])
+    shown = help_of(*path).partition("\nExamples:\n")[2].partition("\n\n")[0]
+    assert [shlex.split(line) for line in shown.replace("\\\n", "").splitlines()] == given
+
+
+def test_commands_on_tables_profiles_and_servers_have_examples() -> None:
+    for path in ("check", "replicas", "consume", "baseline build", "baseline merge", "profile build", "profile merge"):
+        assert EXAMPLES[tuple(path.split())], path
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)

@@ -130,7 +130,8 @@ def test_spark_counts_in_its_executors(run: Run, folder: Path) -> None:
     program = given + program.replace("/shared/baseline.json", str(folder / "baseline.json")) + shown
     # The quick compiler alone, because the JVM's other one costs more for such small tables than it saves.
     env = {**os.environ, "PYTHONPATH": str(ROOT / "app"), "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
-    command = [str(python_of(".venv-spark")), "-c", program]
+    python = str(python_of(".venv-spark"))
+    command, env["PYSPARK_PYTHON"] = [python, "-c", program], python
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4_000:]
     assert "rows 2400 4 normal" in done.stdout, done.stdout

@@ -63,6 +63,10 @@ def baseline_build(
     """Build the baseline of a table, for a model that is served elsewhere.
 
     A database counts its own table where it is: postgresql://HOST/DATABASE?table=NAME. docs/engines.md has more.
+
+    Examples:
+      driftgauge baseline build training.parquet --time ordered_at --ignore id,target
+      driftgauge baseline build "postgresql://me@db/shop?table=orders" --ignore id
     """
     errors = console(stderr=True)
     if is_remote(out):
@@ -188,7 +192,7 @@ def baseline_show(
 def baseline_describe(
     file: Annotated[Path, typer.Argument(help="A baseline.json.", metavar="FILE")], about: About
 ) -> None:
-    """Change what a baseline says about its model; an empty text removes one."""
+    """Change what a baseline says about its model; an empty text removes an entry."""
     _refuse_folder(file)
     console().print(about_facts(describe_baseline(file, about).about))
 

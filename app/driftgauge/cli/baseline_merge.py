@@ -38,6 +38,9 @@ def merge_baselines(
     """Build the baseline of a table in parts: counts add up exactly, in the bins of the first part.
 
     docs/profiles.md says what is kept of expected ranges, tau, quantiles and correlations.
+
+    Examples:
+      driftgauge baseline merge first.json parts/
     """
     with fetched([baseline]) as (path,):
         first = read_baseline(Path(path))

@@ -35,7 +35,7 @@ def import_sagemaker(
         "baseline"
     ),
 ) -> None:
-    """Make a baseline of what SageMaker's model monitor computed of the training data.
+    """Make a baseline from the files of SageMaker's model monitor on the training data.
 
     The constraints are kept beside it: as constraints.json, where `driftgauge check --sagemaker-out` finds them, and as
     constraints.yaml, which every check and a server read.

@@ -208,7 +208,7 @@ def bundle_show(
 def bundle_describe(
     folder: Annotated[Path, typer.Argument(help="Folder of the bundle.", metavar="FOLDER")], about: About
 ) -> None:
-    """Change what a bundle says about its model; an empty text removes one.
+    """Change what a bundle says about its model; an empty text removes an entry.
 
     The state of the model goes on. A running server shows the change after a reload or a restart.
     """

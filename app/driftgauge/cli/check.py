@@ -60,7 +60,9 @@ def check(
     tables: Annotated[
         list[str],
         typer.Argument(
-            help="Tables of any size: csv, parquet, JSON lines, folders, or s3://…; or profiles.", metavar="TABLE"
+            help="Tables of any size: csv, parquet, JSON lines, folders, s3://…, or URLs of tables in databases "
+            "(postgresql://HOST/DATABASE?table=NAME). Or profiles.",
+            metavar="TABLE",
         ),
     ],
     options: CheckOptions,
@@ -76,15 +78,23 @@ def check(
     """Compare tables with a baseline and report drift.
 
     Exit code 0 means no drift, 1 drift or violated constraints, 2 bad input. Each table is one window, or each period
-    with --time and --every; several windows form a history that shows when a drift began. docs/check.md has examples.
-    Profiles are one window together, or one for each period of --every: docs/profiles.md. So are tables that databases
-    count, such as postgresql://HOST/DATABASE?table=NAME: docs/engines.md.
+    with --time and --every; several windows form a history that shows when a drift began (docs/check.md).
+
+    Profiles (docs/profiles.md), and tables that databases count (docs/engines.md), are one window together, or one for
+    each period of --every.
 
     With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
     docs/sagemaker.md.
 
     With --assert or --suite, exit code 1 means that an assertion failed, whatever drifts; a baseline is only needed if
     an assertion compares with one.
+
+    Examples:
+      driftgauge check orders.parquet --baseline baseline.json
+      driftgauge check orders.parquet --baseline baseline.json --time ordered_at --every 1d
+      driftgauge check "postgresql://me@db/shop?table=orders" --baseline baseline.json
+      driftgauge check hours/*.profile --baseline baseline.json --every 6h
+      driftgauge check orders.parquet --assert "missing(age) <= 0.05"
     """
     errors = console(stderr=True)
     with each_problem_in_a_line(errors):

@@ -63,6 +63,9 @@ def consume(
     Each message is counted exactly once, also when the process is killed. Metrics, status and page are those of
     `driftgauge serve`. Processes of one group share the partitions, with one state folder or with one each; start each
     with the same folder again. docs/kafka.md says more.
+
+    Examples:
+      driftgauge consume --brokers kafka:9092 --topic predictions --baseline baseline.json --model churn
     """
     from driftgauge.process.consume import run
     from driftgauge.process.serve import Started

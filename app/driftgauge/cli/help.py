@@ -26,6 +26,10 @@ _RANGES: Final = (
 _TYPE: Final = re.compile(r"<(.+)>")
 """What typer shows for a value: its Python type, or its choices."""
 
+EXAMPLES: Final = "\n\nExamples:\n"
+"""How the last paragraph of a command's help begins: a command in each line."""
+_WORD: Final = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
+"""A word of a command line, which may have double quotes around its spaces."""
 _VALIDATOR: Final = "Value error, "
 """How the message begins where typer refuses a choice."""
 
@@ -36,6 +40,16 @@ class Command(TyperCommand):
     def get_help(self, ctx: Any) -> str:
         """Return the help as standard output can show it."""
         return printable(super().get_help(ctx))
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what the command does, and below it its examples, line by line."""
+        whole, (self.help, mark, examples) = self.help, (self.help or "").partition(EXAMPLES)
+        super().format_help_text(ctx, formatter)
+        self.help = whole
+        if mark:
+            with formatter.section("Examples"):
+                for line in examples.splitlines():
+                    formatter.write(_continued(line.strip(), formatter.width))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; what does not fit is said without the words of typer's own validator."""
@@ -122,6 +136,17 @@ def _plain(record: tuple[str, str], name: str, is_argument: bool) -> tuple[str, 
     for pattern, words in _RANGES:
         text = pattern.sub(words, text)
     return shown, _STATED.sub(r"\1", text)
+
+
+def _continued(example: str, width: int) -> str:
+    """Return a command line as a shell takes it: in several lines if it is wide."""
+    lines: list[str] = []
+    for word in _WORD.findall(example):
+        if lines and len(lines[-1]) + len(word) + len("  \\") < width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}" if lines else f"  {word}")
+    return " \\\n".join(lines) + "\n"
 
 
 def _summary(command: Any) -> str:

@@ -50,7 +50,8 @@ def profile_build(
     tables: Annotated[
         list[str],
         typer.Argument(
-            help="Tables of any size: csv, parquet, JSON lines, folders, s3://…, or URLs of tables in databases.",
+            help="Tables of any size: csv, parquet, JSON lines, folders, s3://…, or URLs of tables in databases "
+            "(postgresql://HOST/DATABASE?table=NAME).",
             metavar="TABLE",
         ),
     ],
@@ -83,8 +84,10 @@ def profile_build(
     """Count the rows of tables in the bins of a baseline.
 
     A profile has a few kB. `driftgauge check` compares profiles as it compares tables, and `driftgauge profile merge`
-    adds them up. docs/profiles.md has examples. A database counts its own table where it is, such as
-    postgresql://HOST/DATABASE?table=NAME: docs/engines.md.
+    adds them up (docs/profiles.md). A database counts its own table where it is (docs/engines.md).
+
+    Examples:
+      driftgauge profile build day.csv --baseline baseline.json --time at --every 1h --out hours/
     """
     errors = console(stderr=True)
     if name is not None and (len(tables) > 1 or options.every is not None):
@@ -112,13 +115,17 @@ def profile_merge(
     name: Annotated[
         str | None,
         typer.Option(
-            help="Name of the result as one partition. Its own partitions are then no longer known, and are not found "
-            "to be counted twice.",
+            help="One name for the result, instead of the names of its partitions. Whether one of these is counted "
+            "twice later is then no longer noticed.",
             metavar="NAME",
         ),
     ] = None,
 ) -> None:
-    """Add profiles up: the result is the profile of all of their rows, in any order and grouping."""
+    """Add profiles up: the result is the profile of all of their rows, in any order and grouping.
+
+    Examples:
+      driftgauge profile merge hours/ --out day.profile
+    """
     found = merge_profiles(read_profiles(required_profiles(profiles)))
     _report(_write([NamedProfile("", found if name is None else found.named(name))], _file(out)), console(stderr=True))
 

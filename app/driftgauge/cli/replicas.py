@@ -122,7 +122,11 @@ def replicas(
     """Show all models of all servers of a Prometheus, and what is stale, missing or inconsistent.
 
     The exit code is 0 if nothing is wrong, 1 if something is, and 2 if Prometheus cannot be asked, knows no model or
-    knows only a part.
+    knows only a part. docs/replicas.md explains what is found.
+
+    Examples:
+      driftgauge replicas --prometheus http://localhost:9090
+      driftgauge replicas --by job,namespace --json
     """
     server = Prometheus(prometheus, access.headers, access.timeout)
     asked, ignored = shown.asked, shown.ignored
