@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from driftgauge.drift.bins import BINS, IntArray
 from driftgauge.drift.reference.build import QUANTILES
@@ -29,6 +30,7 @@ from driftgauge.drift.reference.counted import (
 from driftgauge.engines.approximate import ApproximateRanks, approximate_ranks
 from driftgauge.engines.columns import as_number, finite, number
 from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.several_columns import Ranked, counted_values, in_parts, order_statistics, reads_several
 
 MOST_FETCHED: Final = 1_000
 """Most distinct values, by the database's estimate, that are all fetched with their counts."""
@@ -109,38 +111,42 @@ def numeric_columns(
     Unless `exact`, quantiles and edges of bins are approximate; the rows in each bin are exact in any case.
     """
     done: dict[str, ColumnBaseline] = {}
-    many: list[str] = []
-    for name, summary in found.items():
-        values = _few_values(source, name) if summary.distinct <= MOST_FETCHED else None
-        if values is None:
-            many.append(name)
-            continue
+    few = [name for name, summary in found.items() if summary.distinct <= MOST_FETCHED]
+    for name, values in few_values(source, few):
+        summary = found[name]
         if values.values.size <= MOST_VALUES:
             done[name] = _of_values(name, summary, values)
         else:
             own = _of_statistics(name, values)
             done[name] = _of_intervals(own, summary, values.up_to(own.edges.all), values.moments())
         progress(name)
-    approximate = {} if exact else approximate_ranks(source, {name: found[name].finite for name in many})
-    ranked: list[_Ranked] = []
-    for name in many:
-        ranks = approximate.get(name)
-        summary = found[name]
-        ranked.append(
-            _ranked(source, name, summary) if ranks is None else _approximately_ranked(source, name, summary, ranks)
-        )
+    many = {name: summary for name, summary in found.items() if name not in done}
+    if exact:
+        return done | _counted(source, _ranked(source, many, progress), found)
+    approximate = approximate_ranks(source, {name: summary.finite for name, summary in many.items()})
+    ranked = []
+    for name, ranks in approximate.items():
+        ranked.append(_approximately_ranked(source, name, found[name], ranks))
         progress(name)
     return done | _counted(source, ranked, found)
 
 
-def _few_values(source: EngineTable, name: str) -> ValueCounts:
-    """Return all finite values of a column with the rows of each."""
-    rows = source.fetch(
-        source.table.select(v=finite(as_number(source.table, name)))
-        .filter(lambda t: t.v.notnull())
-        .group_by("v")
-        .aggregate(n=lambda t: t.count())
-    )
+def few_values(source: EngineTable, names: Sequence[str]) -> Iterator[tuple[str, ValueCounts]]:
+    """Yield all finite values of columns with the rows of each."""
+    if not reads_several(source):
+        for name in names:
+            cells = source.table.select(v=finite(as_number(source.table, name))).filter(lambda t: t.v.notnull())
+            yield name, _value_counts(source.fetch(cells.group_by("v").aggregate(n=lambda t: t.count())))
+        return
+    for part in in_parts(names):
+        groups = counted_values(source, [finite(as_number(source.table, name)) for name in part])
+        rows = source.fetch(groups.filter(groups.v.notnull()))
+        places = rows["i"].to_numpy()
+        for index, name in enumerate(part):
+            yield name, _value_counts(rows.filter(places == index))
+
+
+def _value_counts(rows: pa.Table) -> ValueCounts:
     return ValueCounts.of(rows["v"].to_numpy().astype(np.float64), rows["n"].to_numpy().astype(np.int64))
 
 
@@ -160,24 +166,56 @@ def _of_statistics(name: str, values: ValueCounts) -> _Ranked:
     return _Ranked(name, statistics, Edges.of(float(values.values[0]), float(values.values[-1]), heavy, inner))
 
 
-def _ranked(source: EngineTable, name: str, summary: NumericSummary) -> _Ranked:
-    """Return the edges of a column with more values than are fetched."""
-    values = finite(as_number(source.table, name))
-    statistics = source.order_statistics(values, reference_ranks(summary.finite), summary.finite)
-    heavy, rest = np.empty(0), statistics
-    candidates = statistics.repeated()
-    if candidates.size:
-        counts = source.aggregates({f"n{i}": (values == number(v)).sum() for i, v in enumerate(candidates.tolist())})
-        rows = [int(counts[f"n{i}"] or 0) for i in range(len(candidates))]
-        heavy = heavy_values(candidates, rows, summary.finite)
-    if heavy.size:
-        import ibis
+def _ranked(
+    source: EngineTable, found: Mapping[str, NumericSummary], progress: Callable[[str], object]
+) -> list[_Ranked]:
+    """Return the edges of columns with more values than are fetched."""
+    values = {name: finite(as_number(source.table, name)) for name in found}
+    ranks = {name: reference_ranks(summary.finite) for name, summary in found.items()}
+    statistics: dict[str, OrderStatistics] = {}
+    for name, own in order_statistics(
+        source, {name: Ranked(values[name], ranks[name], summary.finite) for name, summary in found.items()}
+    ):
+        statistics[name] = own
+        progress(name)
+    heavy = _heavy(source, values, statistics)
+    rest = dict(statistics)
+    rest |= order_statistics(source, {name: _without(values[name], own, found[name]) for name, own in heavy.items()})
+    ranked = []
+    for name, own in statistics.items():
+        low, high = own.at(np.array([0, own.size - 1])).tolist()
+        alone = np.array([*heavy.get(name, {})], dtype=np.float64)
+        ranked.append(_Ranked(name, own, Edges.of(low, high, alone, rest[name])))
+    return ranked
 
-        left = summary.finite - sum(n for v, n in zip(candidates.tolist(), rows, strict=True) if v in heavy)
-        kept = ibis.ifelse(values.isin([number(v) for v in heavy.tolist()]), ibis.null("float64"), values)
-        rest = source.order_statistics(kept, inner_ranks(left, max(1, BINS - heavy.size)), left)
-    ends = statistics.at(np.array([0, summary.finite - 1]))
-    return _Ranked(name, statistics, Edges.of(float(ends[0]), float(ends[1]), heavy, rest))
+
+def _heavy(
+    source: EngineTable, values: Mapping[str, Any], statistics: Mapping[str, OrderStatistics]
+) -> dict[str, dict[float, int]]:
+    """Return the values that have a bin of their own, ascending, with their rows, of the columns that have some."""
+    candidates = {name: own.repeated() for name, own in statistics.items()}
+    places = [(name, value) for name, own in candidates.items() for value in own.tolist()]
+    counts = source.aggregates(
+        {f"n{i}": (values[name] == number(value)).sum() for i, (name, value) in enumerate(places)}
+    )
+    rows: dict[str, dict[float, int]] = {}
+    for index, (name, value) in enumerate(places):
+        rows.setdefault(name, {})[value] = int(counts[f"n{index}"] or 0)
+    found = {}
+    for name, own in rows.items():
+        taken = heavy_values(candidates[name], [*own.values()], statistics[name].size)
+        if taken.size:
+            found[name] = {value: own[value] for value in taken.tolist()}
+    return found
+
+
+def _without(values: Any, heavy: Mapping[float, int], summary: NumericSummary) -> Ranked:
+    """Return what is wanted of a column's other values."""
+    import ibis
+
+    left = summary.finite - sum(heavy.values())
+    kept = ibis.ifelse(values.isin([number(value) for value in heavy]), ibis.null("float64"), values)
+    return Ranked(kept, inner_ranks(left, max(1, BINS - len(heavy))), left)
 
 
 def _approximately_ranked(source: EngineTable, name: str, summary: NumericSummary, own: ApproximateRanks) -> _Ranked:
