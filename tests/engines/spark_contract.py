@@ -21,6 +21,7 @@ from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_e
 
 from tests.checks.test_engine_profile import in_memory, shifted, timed
 from tests.engines.awkward import TABLES, mixed
+from tests.engines.spark_executors import from_executors
 from tests.engines.test_approximate import misplaced
 from tests.engines.test_contract import ALL_ROWS, content
 
@@ -151,6 +152,7 @@ def differences(folder: Path) -> Iterator[str]:
     for zone in (None, "UTC"):
         yield from by_period(folder, zone)
     yield from named_tables(folder)
+    yield from from_executors(session, folder)
     session.stop()
 
 

@@ -43,9 +43,11 @@ def assert_close(found: float, expected: float) -> None:
 
 @pytest.mark.long
 def test_spark_gives_the_same(tmp_path: Path) -> None:
-    command = [python_of(".venv-spark"), "-m", "tests.engines.spark_contract", tmp_path]
+    python = python_of(".venv-spark")
+    command = [python, "-m", "tests.engines.spark_contract", tmp_path]
     # The quick compiler alone, because the JVM's other one costs more for such small tables than it saves.
-    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'app'}:{ROOT}", "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    java = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1", "PYSPARK_PYTHON": str(python)}
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'app'}:{ROOT}", **java}
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr[-2_000:]
 
