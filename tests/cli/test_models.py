@@ -70,7 +70,7 @@ def test_what_the_server_refuses_is_said(url: str) -> None:
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:
-    with pytest.raises(ReleaseError, match=r"no answer from http://127\.0\.0\.1:9 .*--url"):
+    with pytest.raises(ReleaseError, match=r"no answer from http://127\.0\.0\.1:9 \(Connection refused\).*--url"):
         run("list", "binary", "--url", "http://127.0.0.1:9")
     with pytest.raises(ReleaseError, match="is not an address"):
         run("list", "binary", "--url", "file:///etc/passwd")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
-from driftgauge.cli.replicas_report import print_overview
-from driftgauge.replicas.findings import findings
+from driftgauge.cli.replicas_report import MOST_LINES, print_overview
+from driftgauge.replicas.findings import Finding, findings
 from rich.console import Console
 
 from tests.replicas.recordings import SECOND, recorded, with_labels
@@ -52,3 +52,14 @@ def test_deployments_are_named_where_there_are_several() -> None:
     head, first, second, *_, last = text.getvalue().splitlines()
     assert [line.split()[0] for line in (head, first, second)] == ["job", "driftgauge", "other"]
     assert last.startswith("verdict coin 7 (other): drift is critical")
+
+
+def test_many_findings_of_a_kind_are_cut_and_each_is_one_line_of_a_file() -> None:
+    found, text = recorded("fine").overview(), io.StringIO()
+    many = [
+        Finding("verdict", "drift", ("driftgauge",), f"m{own}", "1", (), "x " * 200) for own in range(MOST_LINES + 7)
+    ]
+    print_overview(found, [*many, *findings(recorded("killed").overview())], Console(file=text, width=80))
+    lines = text.getvalue().splitlines()
+    assert sum(line.startswith("verdict m") for line in lines) == MOST_LINES
+    assert "7 more of the kind drift: --json lists all" in lines

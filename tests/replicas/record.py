@@ -17,8 +17,9 @@ from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import write
 from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, programs
+from driftgauge.replicas.overview import answers_at
 from driftgauge.replicas.prometheus import Prometheus
-from driftgauge.replicas.queries import Asked, queries
+from driftgauge.replicas.queries import Asked
 
 from tests.e2e.monitored import Prometheus as Scraped
 from tests.e2e.monitored import Server, await_answer, make_bundle, rows, seen, server
@@ -80,7 +81,7 @@ def _send(address: str, servers: list[Server], shift: float) -> None:
 def _answers(address: str) -> dict[str, Any]:
     prometheus = Prometheus(address)
     at = prometheus.now()
-    found = {name: prometheus.ask(query, at)[0] for name, query in queries(Asked()).items()}
+    found, _ = answers_at(prometheus, Asked(), at)
     return {"at": at, **{name: [[dict(own.labels), own.value] for own in series] for name, series in found.items()}}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
-from driftgauge.replicas.findings import KINDS, Finding, age, findings
+from driftgauge.replicas.findings import KINDS, Finding, age, findings, several
 from driftgauge.replicas.prometheus import Sample
 
 from tests.replicas.recordings import FIRST, SECOND, THIRD, Recording, recorded, with_labels
@@ -43,7 +43,11 @@ EACH: Final[Mapping[str, tuple[Recording, str]]] = {
     "no_samples": (samples_are_old(FINE), f"{THIRD} has sent no samples for 12 min"),
     "evaluation_stale": (
         FINE.with_gauge("model_evaluation_timestamp_seconds", FINE.at - 7_200, SECOND),
-        f"{SECOND} evaluated it 2 h ago",
+        f"{SECOND} evaluated it 2 h ago: its verdict is stale, or its clock is behind",
+    ),
+    "clock_ahead": (
+        FINE.with_gauge("model_evaluation_timestamp_seconds", FINE.at + 7_200, SECOND),
+        f"the clock of {SECOND} is at least 2 h ahead of that of Prometheus",
     ),
     "server_down": (recorded("killed"), f"{SECOND}, which had coin, does not answer"),
     "fewer_replicas": (
@@ -131,6 +135,17 @@ def test_a_shadow_is_no_second_version_and_its_drift_no_alarm() -> None:
 def test_the_age_from_which_samples_are_stale_can_be_chosen() -> None:
     found = samples_are_old(FINE).overview()
     assert "no_samples" not in {own.kind for own in findings(found, stale_seconds=900.0)}
+
+
+def test_a_clock_that_is_nearly_right_is_right() -> None:
+    assert findings(FINE.with_gauge("model_evaluation_timestamp_seconds", FINE.at + 30, SECOND).overview()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(2, "0, 1"), (5, "0, 1, 2, 3, 4"), (1_005, "0, 1, 2, 3, 4 and 1,000 more")]
+)
+def test_a_sentence_names_five_of_very_many(count: int, text: str) -> None:
+    assert several([str(number) for number in range(count)]) == text
 
 
 @pytest.mark.parametrize(

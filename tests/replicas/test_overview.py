@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from driftgauge.replicas.as_json import as_json, state_of
 from driftgauge.replicas.findings import findings
 from driftgauge.replicas.overview import Column
+from driftgauge.replicas.prometheus import Sample
 
 from tests.replicas.recordings import FIRST, SECOND, THIRD, recorded, with_labels
 
@@ -93,3 +95,14 @@ def test_endless_numbers_are_null_in_json() -> None:
     assert json.dumps(content, allow_nan=False)
     assert content["models"][0]["worst_column"] == {"feature_name": "f11", "times_limit": None}
     assert content["models"][0]["drift"] == "critical"
+
+
+def test_a_psi_of_all_servers_is_none_if_their_baselines_differ() -> None:
+    sample = Sample({"job": "driftgauge", "model_name": "coin", "model_version": "7", "feature_name": "f1"}, 0.5)
+    drifted = recorded("fine")
+    drifted = replace(drifted, answers={**drifted.answers, "across": [sample]})
+    (model,) = drifted.overview().models
+    assert (model.version, model.across) == ("7", Column("f1", 0.5))
+    other = drifted.changed("info", lambda own: with_labels(own, baseline_hash="b" * 64), instance=SECOND)
+    (model,) = other.overview().models
+    assert model.across is None

@@ -107,7 +107,9 @@ def test_an_address_that_cannot_be_asked_is_refused(url: str, message: str) -> N
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with pytest.raises(PrometheusError, match=r"no answer from http://127\.0\.0\.1:9 .*check the address"):
+    with pytest.raises(
+        PrometheusError, match=r"no answer from http://127\.0\.0\.1:9 \(Connection refused\): check the"
+    ):
         Prometheus("http://127.0.0.1:9").now()
 
 

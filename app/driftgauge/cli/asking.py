@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from driftgauge.common.redirects import open_directly
+from driftgauge.common.redirects import open_directly, why_not
 from driftgauge.errors import DriftgaugeError
 
 DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
@@ -44,8 +44,7 @@ def asked(
     except urllib.error.HTTPError as error:
         raise failure(_refusal(error)) from error
     except (OSError, ValueError) as error:
-        why = getattr(error, "reason", None) or error
-        raise failure(f"no answer from {url} ({why}): is the server running there? (--url)") from error
+        raise failure(f"no answer from {url} ({why_not(error)}): is the server running there? (--url)") from error
     return found
 
 

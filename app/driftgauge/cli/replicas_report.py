@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from rich.cells import cell_len
@@ -13,9 +14,11 @@ from rich.text import Text
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.replicas.as_json import state_of
 from driftgauge.replicas.findings import Finding, age
-from driftgauge.replicas.overview import Column, ModelVersion, Overview
+from driftgauge.replicas.overview import Column, Key, ModelVersion, Overview
 
 HASH_CHARACTERS: Final = 8
+MOST_LINES: Final = 50
+"""Most findings of one kind that are printed."""
 UNKNOWN: Final = "-"
 NUMBERS: Final = ("servers", "workers", "rows/s", "rows", "drifted")
 """Columns that are aligned to the right."""
@@ -36,15 +39,20 @@ def print_overview(found: Overview, wrong: Sequence[Finding], out: Console) -> N
     out.print()
     style, words = STATES[state_of(found, wrong)]
     out.print(Text.assemble(f"{up} of {scraped} servers answer; ", (words, style)))
-    for finding in wrong:
-        out.print(_line(finding, found))
+    is_one = _is_one_deployment(found)
+    for kind, some in groupby(wrong, key=lambda own: own.kind):
+        every = list(some)
+        for finding in every[:MOST_LINES]:
+            out.print(_line(finding, is_one=is_one), soft_wrap=not out.is_terminal)
+        if (more := len(every) - MOST_LINES) > 0:
+            out.print(f"{more:,} more of the kind {kind}: --json lists all", style="yellow")
     for warning in found.warnings:
         out.print(Text.assemble(("warning", "yellow"), f" of Prometheus: {warning}"))
 
 
-def _line(finding: Finding, found: Overview) -> Text:
+def _line(finding: Finding, *, is_one: bool) -> Text:
     name = " ".join(part for part in (finding.model_name, finding.model_version) if part)
-    about = [name, *(() if _is_one_deployment(found) else (f"({', '.join(finding.deployment)})",))]
+    about = [name, *(() if is_one else (f"({', '.join(finding.deployment)})",))]
     subject = " ".join(part for part in about if part)
     colour = "red" if finding.group == "missing" else "yellow"
     return Text.assemble(
@@ -55,10 +63,11 @@ def _line(finding: Finding, found: Overview) -> Text:
 def _table(found: Overview, *, is_whole: bool) -> Table:
     """Return the table of models; a narrow one leaves out what the verdict does not need."""
     table = Table(box=None, pad_edge=False)
-    heads = [*([] if _is_one_deployment(found) else found.asked.by), "model", "version", "servers"]
+    by = () if _is_one_deployment(found) else found.asked.by
+    heads = [*by, "model", "version", "servers"]
     heads += [*(["workers"] if is_whole else []), "rows/s", *(["rows"] if is_whole else []), "last row", "evaluated"]
     heads += ["drift", "drifted", "worst column", *(["PSI 1h"] if is_whole else []), "performance", "baseline"]
-    rows = [_cells(own, found, is_whole=is_whole) for own in found.models]
+    rows = [_cells(own, found, own.deployment if by else (), is_whole=is_whole) for own in found.models]
     for head, *cells in zip(heads, *rows, strict=True):
         width = max(cell_len(str(own)) for own in (head, *cells))
         table.add_column(head, justify="right" if head in NUMBERS else "left", min_width=width)
@@ -67,8 +76,7 @@ def _table(found: Overview, *, is_whole: bool) -> Table:
     return table
 
 
-def _cells(own: ModelVersion, found: Overview, *, is_whole: bool) -> list[Text]:
-    deployment = () if _is_one_deployment(found) else own.deployment
+def _cells(own: ModelVersion, found: Overview, deployment: Key, *, is_whole: bool) -> list[Text]:
     up, all_ = len(own.replicas), len(own.servers)
     version = own.version if own.is_live else f"{own.version} (not live)"
     plain = [*deployment, own.name, version]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 from typing import Any
 
@@ -17,3 +18,11 @@ def open_directly(request: urllib.request.Request, seconds: float) -> Any:
     Each step of the connection may take that many seconds.
     """
     return urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds)
+
+
+def why_not(error: BaseException) -> str:
+    """Return why a server did not answer, without numbers of the operating system."""
+    cause = getattr(error, "reason", None) or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be verified: {cause.verify_message}"
+    return str(getattr(cause, "strerror", None) or cause or type(error).__name__)

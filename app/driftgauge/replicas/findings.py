@@ -13,6 +13,7 @@ Group = Literal["stale", "missing", "inconsistent", "verdict"]
 Kind = Literal[
     "no_samples",
     "evaluation_stale",
+    "clock_ahead",
     "server_down",
     "fewer_replicas",
     "model_unavailable",
@@ -25,6 +26,10 @@ Kind = Literal[
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 ALERT_FROM: Final = 2
 """Severity from which alerts fire."""
+AHEAD_SECONDS: Final = 60.0
+"""How far the clock of a server may be ahead of that of Prometheus."""
+MOST_NAMED: Final = 5
+"""Most servers or models that a sentence names."""
 STALE_SECONDS: Final = 300.0
 """Age from which samples are stale; Prometheus forgets a value after as long."""
 
@@ -48,6 +53,7 @@ def findings(found: Overview, stale_seconds: float = STALE_SECONDS, ignored: Seq
     ways: tuple[Callable[[Overview], Iterator[Finding]], ...] = (
         lambda own: _no_samples(own, stale_seconds),
         _stale_evaluations,
+        _clocks_ahead,
         _down,
         _fewer_replicas,
         _unavailable,
@@ -67,6 +73,12 @@ def age(seconds: float) -> str:
         if seconds < limit:
             return f"{max(0.0, seconds) / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def several(names: Sequence[str]) -> str:
+    """Return names for a sentence: the first five, and the number of others."""
+    more = len(names) - MOST_NAMED
+    return f"{', '.join(names[:MOST_NAMED])} and {more:,} more" if more > 0 else ", ".join(names)
 
 
 # ---------------------------------------------------------------- stale
@@ -99,25 +111,39 @@ def _stale_evaluations(found: Overview) -> Iterator[Finding]:
             last, limit = (own.gauge(f"model_evaluation_{what}_seconds") for what in ("timestamp", "age_threshold"))
             if last is not None and limit is not None and found.at - last > limit:
                 said = "has not evaluated it yet" if last == 0 else f"evaluated it {age(found.at - last)} ago"
-                yield _of_model(
-                    "stale", "evaluation_stale", model, (own.instance,), f"{own.instance} {said}: its verdict is stale"
-                )
+                hint = "" if last == 0 else ", or its clock is behind"
+                sentence = f"{own.instance} {said}: its verdict is stale{hint}"
+                yield _of_model("stale", "evaluation_stale", model, (own.instance,), sentence)
+
+
+def _clocks_ahead(found: Overview) -> Iterator[Finding]:
+    """Yield servers whose verdicts are from the future: they would not be stale for as long."""
+    ahead: dict[Key, float] = {}
+    for model in found.models:
+        for own in model.replicas:
+            last = own.gauge("model_evaluation_timestamp_seconds") or 0.0
+            if last - found.at > AHEAD_SECONDS:
+                ahead[own.server] = max(ahead.get(own.server, 0.0), last - found.at)
+    for (*deployment, instance), seconds in sorted(ahead.items()):
+        yield Finding(
+            "stale", "clock_ahead", tuple(deployment), None, None, (instance,),
+            f"the clock of {instance} is at least {age(seconds)} ahead of that of Prometheus: set it, because the age "
+            "of its verdicts and rows cannot be judged",
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- missing
 
 
 def _down(found: Overview) -> Iterator[Finding]:
+    names: dict[Key, set[str]] = defaultdict(set)
+    for each in found.models:
+        for instance in each.servers:
+            names[(*each.deployment, instance)].add(each.name)
     for own in found.servers:
         if own.is_up is False:
-            models = sorted(
-                {
-                    each.name
-                    for each in found.models
-                    if each.deployment == own.deployment and own.instance in each.servers
-                }
-            )
-            had = f", which had {', '.join(models)}" if models else ""
+            models = sorted(names[(*own.deployment, own.instance)])
+            had = f", which had {several(models)}" if models else ""
             yield Finding(
                 "missing", "server_down", own.deployment, None, None, (own.instance,),
                 f"{own.instance}{had}, does not answer" if had else f"{own.instance} does not answer",
@@ -136,7 +162,7 @@ def _fewer_replicas(found: Overview) -> Iterator[Finding]:
             have = "no server has it" if not present else f"{_servers(len(present))} it"
             yield Finding(
                 "missing", "fewer_replicas", key[:-1], key[-1], None, gone,
-                f"{have} now, {len(before)} had it {found.asked.since} ago; missing: {', '.join(gone)}",
+                f"{have} now, {len(before)} had it {found.asked.since} ago; missing: {several(gone)}",
             )  # fmt: skip
 
 
@@ -157,7 +183,7 @@ def _two_baselines(found: Overview) -> Iterator[Finding]:
     for model in found.models:
         hashes = model.baseline_hashes
         if len(hashes) > 1:
-            where = "; ".join(f"{_short(own)} at {', '.join(_having(model, own))}" for own in hashes)
+            where = "; ".join(f"{_short(own)} at {several(_having(model, own))}" for own in hashes)
             servers = tuple(own.instance for own in model.replicas)
             sentence = f"its servers compare with {len(hashes)} baselines: {where}"
             yield _of_model("inconsistent", "two_baselines", model, servers, sentence)
@@ -180,7 +206,7 @@ def _two_versions(found: Overview) -> Iterator[Finding]:
             live[(*model.deployment, model.name)][model.version] = answering
     for key, versions in sorted(live.items()):
         if len(versions) > 1:
-            where = "; ".join(f"{version} at {', '.join(own)}" for version, own in sorted(versions.items()))
+            where = "; ".join(f"{version} at {several(own)}" for version, own in sorted(versions.items()))
             servers = tuple(sorted({each for own in versions.values() for each in own}))
             yield Finding(
                 "inconsistent", "two_versions", key[:-1], key[-1], None, servers,
@@ -239,7 +265,7 @@ def _where(
     for model in found.models:
         servers = tuple(own.instance for own in model.replicas if is_wrong(own))
         if servers:
-            yield _of_model(group, kind, model, servers, f"{', '.join(servers)} {words}")
+            yield _of_model(group, kind, model, servers, f"{several(servers)} {words}")
 
 
 def _of_model(group: Group, kind: Kind, model: ModelVersion, servers: tuple[str, ...], sentence: str) -> Finding:

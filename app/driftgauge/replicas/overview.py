@@ -82,7 +82,7 @@ class ModelVersion:
     worst: Column | None
     """The column with the largest change relative to its limit, in the verdict of one server."""
     across: Column | None
-    """The column with the largest PSI over the rows of all servers in an hour."""
+    """The column with the largest PSI over the rows of all servers in an hour; None if their baselines differ."""
 
     @property
     def is_live(self) -> bool:
@@ -162,11 +162,19 @@ def _word(severity: float | None, is_judged: bool) -> str | None:
 def look(prometheus: Prometheus, asked: Asked) -> Overview:
     """Ask a Prometheus about all servers, at one time of its own clock."""
     at = prometheus.now()
-    answers, warnings = {}, []
+    answers, warnings = answers_at(prometheus, asked, at)
+    return overview(answers, at, asked, warnings)
+
+
+def answers_at(prometheus: Prometheus, asked: Asked, at: float) -> tuple[Answers, Mapping[str, None]]:
+    """Return the answers to all queries, and the warnings that came with them."""
+    answers: dict[str, list[Sample]] = {}
+    warnings: list[str] = []
     for name, query in queries(asked).items():
-        answers[name], said = prometheus.ask(query, at)
+        found, said = prometheus.ask(query, at)
+        answers.setdefault(name.partition(" ")[0], []).extend(found)
         warnings += said
-    return overview(answers, at, asked, dict.fromkeys(warnings))
+    return answers, dict.fromkeys(warnings)
 
 
 def overview(answers: Answers, at: float, asked: Asked, warnings: Mapping[str, object] | None = None) -> Overview:
@@ -215,10 +223,15 @@ def _models(answers: Answers, at: float, asked: Asked, servers: Mapping[Key, Ser
             workers=sum(servers[where].workers for own in replicas[key] if (where := own.server) in servers),
             drifted=max(_whole(drifted.get(key, 0.0)), _most_drifted(replicas[key])),
             worst=worst.get(key),
-            across=across.get(key),
+            across=across.get(key) if _have_one_baseline(replicas[key]) else None,
         )
         for key in sorted({*replicas, *down})
     )
+
+
+def _have_one_baseline(replicas: Sequence[Replica]) -> bool:
+    """Return whether the bins of some servers are the same ones, so that their rows can be added up."""
+    return len({found for own in replicas for found in own.baseline_hashes}) <= 1
 
 
 def _models_of_servers_that_are_down(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from driftgauge.common.quoting import shortened
-from driftgauge.common.redirects import open_directly
+from driftgauge.common.redirects import open_directly, why_not
 from driftgauge.errors import PrometheusError
 
 SECONDS: Final = 60.0
@@ -30,7 +30,7 @@ REDIRECTS: Final = range(300, 400)
 NOT_FOUND: Final = 404
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A series of an answer, with its value."""
 
@@ -82,7 +82,9 @@ class Prometheus:
         """Return the series and warnings of an answer; PrometheusError if no Prometheus sent it."""
         try:
             answer = self._asked(parameters)
-            return [_sample(own) for own in answer["data"]["result"]], [*map(_plain, answer.get("warnings") or ())]
+            shared: dict[str, str] = {}
+            found = [_sample(own, shared) for own in answer["data"]["result"]]
+            return found, [*map(_plain, answer.get("warnings") or ())]
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._foreign() from error
 
@@ -100,9 +102,9 @@ class Prometheus:
             with error:
                 raise PrometheusError(self._refusal(error, until)) from error
         except (OSError, http.client.HTTPException) as error:
-            why = getattr(error, "reason", None) or error
+            why = _plain(why_not(error))
             raise PrometheusError(
-                f"no answer from {self.url} ({_plain(why)}): check the address, and that Prometheus runs (--prometheus)"
+                f"no answer from {self.url} ({why}): check the address, and that Prometheus runs (--prometheus)"
             ) from error
         except ValueError as error:
             raise PrometheusError(f"{self.url} answers no JSON: {_WHICH_ADDRESS}") from error
@@ -141,8 +143,13 @@ class Prometheus:
         return f"{self.url} answered {error.code}: {why}"
 
 
-def _sample(series: Any) -> Sample:
-    labels = {str(name): _plain(value, len(value)) for name, value in series["metric"].items()}
+def _sample(series: Any, shared: dict[str, str]) -> Sample:
+    """Return a series; equal values of labels are one object, because many series have the same ones."""
+    labels = {}
+    for name, value in series["metric"].items():
+        if (known := shared.get(value)) is None:
+            known = shared[value] = _plain(value, len(value))
+        labels[name] = known
     return Sample(labels, float(series["value"][1]))
 
 

@@ -27,7 +27,9 @@ GAUGES: Final = (
     "model_performance_severity",
     "model_state_persistent",
 )
-"""Gauges of a model that are asked for in one query."""
+"""Gauges of a model that are asked for, one at a time: all of very many models are too much for one answer."""
+IN_PARTS: Final = "gauges"
+"""Result that several queries find together; their names begin with it and a space."""
 ROWS: Final = "model_observations_total"
 STEP: Final = "1m"
 """Resolution at which past samples are looked at."""
@@ -79,8 +81,6 @@ def queries(asked: Asked) -> Mapping[str, str]:
     chosen, since = asked.match, asked.since
     only = f"{{{chosen}}}"
     ours = f" and on ({', '.join(asked.by)}) last_over_time(model_info{only}[{since}])"
-    names = "|".join(GAUGES)
-    gauges = ", ".join(part for part in (f'__name__=~"{names}"', chosen) if part)
     slots = ", ".join(part for part in ('slot!=""', chosen) if part)
     rows = f"sum by ({replica}) (max by ({replica}, source) ({ROWS}{only}))"
     rows_before = f"sum by ({replica}) (max by ({replica}, source) ({ROWS}{only} offset {STEP}))"
@@ -91,7 +91,7 @@ def queries(asked: Asked) -> Mapping[str, str]:
         "info": f"max by ({replica}, baseline_hash) (model_info{only})",
         "info_lately": f"max by ({replica}) (last_over_time(model_info{only}[{since}]))",
         "info_before": f"max by ({replica}) (model_info{only} offset {since})",
-        "gauges": f"max by ({replica}, __name__) ({{{gauges}}})",
+        **{f"{IN_PARTS} {name}": f"max by ({replica}, __name__) ({name}{only})" for name in GAUGES},
         "workers": f"count by ({server}) (max by ({server}, slot) (process_start_time_seconds{{{slots}}}))",
         "rows": rows,
         "rate": f"sum by ({replica}) (max by ({replica}, source) (rate({ROWS}{only}[5m])))",
