@@ -1,10 +1,11 @@
-"""docs/engines.md and docs/profiles.md: their commands and programs are run, in their order."""
+"""docs/engines.md and docs/profiles.md: their commands and programs are run, in their order.
+
+The program for Spark is run by `tests/engines/spark_executors.py`.
+"""
 
 from __future__ import annotations
 
 import glob
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ import pytest
 from driftgauge.checks.profile_files import ENDING
 
 from tests.cli.runs import Run, runs
-from tests.e2e.environments import python_of
-from tests.pages import ROOT, blocks, commands, page
+from tests.pages import blocks, commands, page
 from tests.postgres import Postgres
 
 ENGINES = page("docs", "engines.md")
@@ -115,23 +115,3 @@ def test_the_profiles_page_counts_frames(run: Run, folder: Path) -> None:
     names: dict[str, Any] = {"frames": {str(seed): orders(seed).to_pandas() for seed in (5, 6)}}
     exec(program, names)  # noqa: S102  # our own page
     assert names["report"].rows == 4_800
-
-
-@pytest.mark.long
-def test_spark_counts_in_its_executors(run: Run, folder: Path) -> None:
-    run("baseline", "build", "year.parquet", "--ignore", "id,ordered_at", "--out", "baseline.json")
-    _, program = blocks(PROFILES, "python")
-    given = (
-        "from pyspark.sql import SparkSession\n"
-        "spark = SparkSession.builder.master('local[2]').config('spark.ui.enabled', False).getOrCreate()\n"
-        "orders = spark.read.parquet('year.parquet').repartition(4)\n"
-    )
-    shown = "\nprint('rows', report.rows, len(rows), report.status)\nspark.stop()\n"
-    program = given + program.replace("/shared/baseline.json", str(folder / "baseline.json")) + shown
-    # The quick compiler alone, because the JVM's other one costs more for such small tables than it saves.
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "app"), "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
-    python = str(python_of(".venv-spark"))
-    command, env["PYSPARK_PYTHON"] = [python, "-c", program], python
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4_000:]
-    assert "rows 2400 4 normal" in done.stdout, done.stdout

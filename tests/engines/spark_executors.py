@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,13 @@ from driftgauge.checks.report import CheckReport
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.models.creation.baseline import create_baseline
 
+from tests.pages import blocks, page
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PARTITIONS = 200
 ROWS = 20_000
-PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
 SHARED = '"/shared/baseline.json"'
 
 
@@ -38,11 +38,10 @@ def orders(rows: int, shift: float, seed: int) -> pa.Table:
 
 
 def example() -> str:
-    """Return the example of the page that makes profiles in executors."""
-    found = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    (code,) = (own for own in found if "mapInPandas" in own)
+    """Return the program of the page that makes profiles in executors."""
+    _, code = blocks(page("docs", "profiles.md"), "python")
     assert SHARED in code
-    return str(code)
+    return code
 
 
 def from_executors(session: SparkSession, folder: Path) -> Iterator[str]:
