@@ -38,6 +38,28 @@ def test_the_worst_server_gives_the_verdict_and_the_column() -> None:
     assert model.across.name == "f11"
 
 
+@pytest.mark.parametrize(
+    ("severity", "labelled", "word"),
+    [(0.0, 0.0, "too few labels"), (0.0, 199.0, "too few labels"), (0.0, 200.0, "normal"), (3.0, 0.0, "critical")],
+)
+def test_performance_without_enough_labels_is_not_normal(severity: float, labelled: float, word: str) -> None:
+    gauges = {
+        "model_performance_severity": severity,
+        "model_labelled_rows": labelled,
+        "model_labelled_rows_required": 200.0,
+    }
+    found = recorded("fine")
+    for name, value in gauges.items():
+        found = found.with_gauge(name, value, SECOND)
+    (model,) = found.overview().models
+    assert model.performance == word
+
+
+@pytest.mark.parametrize(("value", "shown"), [(9.73, "9.7"), (99.6, "100"), (196.2, "196"), (51_234.0, "51,234")])
+def test_a_large_change_is_shown_without_an_exponent(value: float, shown: str) -> None:
+    assert Column("age", value).shown == shown
+
+
 def test_a_server_that_is_down_still_counts_to_the_models_that_it_had() -> None:
     old, new = recorded("killed").overview().models
     assert ([own.instance for own in old.replicas], old.servers) == ([FIRST], (FIRST, SECOND))

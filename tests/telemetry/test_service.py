@@ -34,6 +34,13 @@ def test_a_failure_is_a_problem_until_the_signal_arrives() -> None:
     assert own.telemetry.problems() == []
 
 
+def test_a_reason_that_names_the_collector_is_told_without_naming_it_twice() -> None:
+    own = Told()
+    own.messages.delivery("traces").fail(f"{ADDRESS} answered 503")
+    own.failures.of("traces")("traces")
+    assert own.telemetry.problems() == [f"telemetry: traces do not reach the collector: {ADDRESS} answered 503"]
+
+
 def test_the_status_has_counts_and_the_last_success_and_no_secret() -> None:
     own = Told()
     own.tally.add("metrics", "sent", 3)

@@ -110,7 +110,7 @@ def _verdict(word: str | None) -> Text:
 
 
 def _column(own: Column | None, unit: str) -> str:
-    return UNKNOWN if own is None else f"{own.name} {own.value:.2g}{unit}"
+    return UNKNOWN if own is None else f"{own.name} {own.shown}{unit}"
 
 
 def _ago(then: float, now: float) -> str:

@@ -232,7 +232,7 @@ def _drift(found: Overview) -> Iterator[Finding]:
         servers = _alerting(model, "model_drift_severity")
         if servers and model.is_live:
             columns = f", {model.drifted} column{'s' if model.drifted > 1 else ''}" if model.drifted else ""
-            worst = f"; {model.worst.name} has {model.worst.value:.2g} times its limit" if model.worst else ""
+            worst = f"; {model.worst.name} has {model.worst.shown} times its limit" if model.worst else ""
             yield _of_model(
                 "verdict", "drift", model, servers,
                 f"drift is {model.drift} at {len(servers)} of {_replicas(model)}{columns}{worst}",

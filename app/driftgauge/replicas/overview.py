@@ -17,6 +17,10 @@ Answers = Mapping[str, Sequence[Sample]]
 """Series by the name of their query."""
 
 
+LARGE: Final = 10.0
+"""From which value on a number is shown without decimals; more digits would suggest more precision."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that is scraped now, or was lately."""
@@ -64,6 +68,15 @@ class Column:
 
     name: str
     value: float
+
+    @property
+    def shown(self) -> str:
+        """The number as people read it.
+
+        >>> Column("age", 9.73).shown, Column("age", 196.2).shown, Column("age", 51_234.0).shown
+        ('9.7', '196', '51,234')
+        """
+        return f"{self.value:.2g}" if self.value < LARGE else f"{self.value:,.0f}"
 
 
 @dataclass(frozen=True)
@@ -127,12 +140,15 @@ class ModelVersion:
     @property
     def drift(self) -> str | None:
         """The worst verdict of a server, in a word; None if no server answers."""
-        return _word(self.worst_gauge("model_drift_severity"), bool(self.worst_gauge("model_evaluated_features")))
+        is_judged = bool(self.worst_gauge("model_evaluated_features"))
+        return _word(self.worst_gauge("model_drift_severity"), INSUFFICIENT if not is_judged else None)
 
     @property
     def performance(self) -> str | None:
         """The worst verdict on ground truth, in a word; None without one."""
-        return _word(self.worst_gauge("model_performance_severity"), True)
+        rows, required = self.worst_gauge("model_labelled_rows"), self.worst_gauge("model_labelled_rows_required")
+        is_judged = rows is None or required is None or rows >= required
+        return _word(self.worst_gauge("model_performance_severity"), TOO_FEW_LABELS if not is_judged else None)
 
 
 @dataclass(frozen=True)
@@ -151,12 +167,14 @@ class Overview:
 
 WORDS: Final = ("normal", "info", "warning", "critical")
 INSUFFICIENT: Final = "too few rows"
+TOO_FEW_LABELS: Final = "too few labels"
 
 
-def _word(severity: float | None, is_judged: bool) -> str | None:
+def _word(severity: float | None, instead: str | None) -> str | None:
+    """Return a severity in a word; `instead` says why a severity of 0 is no verdict."""
     if severity is None:
         return None
-    return WORDS[int(min(max(severity, 0), len(WORDS) - 1))] if is_judged or severity > 0 else INSUFFICIENT
+    return instead if instead and severity <= 0 else WORDS[int(min(max(severity, 0), len(WORDS) - 1))]
 
 
 def look(prometheus: Prometheus, asked: Asked) -> Overview:

@@ -21,6 +21,8 @@ GAUGES: Final = (
     "model_evaluated_features",
     "model_evaluation_age_threshold_seconds",
     "model_evaluation_timestamp_seconds",
+    "model_labelled_rows",
+    "model_labelled_rows_required",
     "model_live",
     "model_live_since_timestamp_seconds",
     "model_monitoring_healthy",

@@ -46,7 +46,9 @@ class Failures:
             if failed is None:
                 self._tally.delivered(signal, self._clock())
                 return
-            text = f"{signal} do not reach {self._collector}: {self._messages.of(signal)}"
+            why = self._messages.of(signal)
+            where = "the collector" if why.startswith(self._collector) else self._collector  # which is named once
+            text = f"{signal} do not reach {where}: {why}"
             self._tally.failed(signal, self._clock(), text)
             self._record(ConnectionError(text))
 
