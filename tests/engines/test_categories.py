@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pytest
+from driftgauge.checks.engine_profile import EngineProfiler
+from driftgauge.checks.profile_check import ProfileCheck
+from driftgauge.checks.table import check
 from driftgauge.drift.bins import MISSING, OTHER, UNSEEN
 from driftgauge.drift.quality.suggestion import MOST_DOMAIN
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.engines.categories import categorical_column
+from driftgauge.engines.source import opened
+from driftgauge.models.creation.baseline import create_baseline
+from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 
 from tests.engines.databases import Hold
+from tests.postgres import Postgres
 
 
 def counts_of(column: ColumnBaseline) -> dict[str, float]:
@@ -73,3 +81,21 @@ def test_of_more_categories_than_are_kept_no_row_is_lost(hold: Hold) -> None:
     assert found["seldom"] == counted["seldom"]
     assert sum(found.values()) == rows
     assert (facts.domain, facts.max_length, facts.completeness) == (None, len("id-11999"), (rows - 60) / rows)
+
+
+def test_texts_are_told_apart_whatever_the_collation_of_their_column(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE COLLATION same (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+        connection.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+        connection.execute('CREATE TABLE t (c text COLLATE same, d char(3) COLLATE "C", e mood)')
+        connection.execute("INSERT INTO t SELECT (ARRAY['a', 'A'])[1 + i % 2], 'x', 'ok' FROM generate_series(1, 80) i")
+    table = pa.table({"c": ["a", "A"] * 40, "d": ["x  "] * 80, "e": ["ok"] * 80})
+    expected = create_baseline(table)
+    with opened(f"{url}?table=t") as source:
+        found = baseline_in_engine(source, None, EnginePlan(fetched_cells=0)).built.baseline
+        (profile,) = EngineProfiler(source, expected).profiles()
+    assert [own.bins for own in found.columns] == [own.bins for own in expected.columns]
+    assert [own.counts for own in found.columns] == [own.counts for own in expected.columns]
+    assert check(expected, table).status == ProfileCheck(expected, [profile]).report(0.0).status
+    assert [own[own > 0].tolist() for own in profile.counts] == [[40, 40], [80], [80]]

@@ -22,6 +22,7 @@ from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.engines.columns import as_category, number
 from driftgauge.engines.engine import EngineTable
+from driftgauge.engines.several_columns import counted_values, in_parts, reads_several
 from driftgauge.engines.times import as_epoch, require_times
 from driftgauge.errors import CheckError, TableError
 from driftgauge.tables.cells import as_categories
@@ -75,12 +76,12 @@ class EngineProfiler:
         numbers = self._of_numbers(found, groups)
         counts = {group: own.counts for group, own in numbers.items()}
         self._progress("numbers")
-        for index, column in enumerate(self._baseline.columns):
-            if column.kind != "numeric":
-                self._count_categories(index, column, groups, counts)
+        for part in self._categorical():
+            self._count_categories(part, groups, counts)
+            for index in part:
                 if any(int(own[index].sum()) != int(found[group]["rows"]) for group, own in counts.items()):
                     raise self._changed()
-                self._progress(column.name)
+                self._progress(self._baseline.columns[index].name)
         for period in sorted({period for period, _ in found}):
             own = {key[1]: (found[key], numbers[key]) for key in sorted(found) if key[0] == period}
             partition = self._source.label if seconds is None else partition_of(self._source.label, period, seconds)
@@ -143,20 +144,38 @@ class EngineProfiler:
             raise self._changed()
         return {group: NumericCounts.of_profile(own, self._numeric, *shape) for group, own in profiles.items()}
 
-    def _count_categories(
-        self, index: int, column: ColumnBaseline, keys: Mapping[str, Any], counts: Mapping[Group, IntArray]
-    ) -> None:
-        """Add the rows of a column of categories to the counts of their groups; TableError if they are other rows."""
-        cells = self._source.table.select(v=as_category(self._source.table, column.name), **keys)
-        groups = cells.group_by("v", "period", "hour").aggregate(n=lambda t: t.count())
+    def _categorical(self) -> Iterator[list[int]]:
+        """Yield the places of columns of categories that one query counts: several texts, or one column."""
+        own = [i for i, column in enumerate(self._baseline.columns) if column.kind != "numeric"]
+        cells = {i: as_category(self._source.table, self._baseline.columns[i].name) for i in own}
+        texts = [i for i in own if reads_several(self._source) and cells[i].type().is_string()]
+        yield from in_parts(texts)
+        yield from ([i] for i in own if i not in texts)
+
+    def _count_categories(self, part: Sequence[int], keys: Mapping[str, Any], counts: Mapping[Group, IntArray]) -> None:
+        """Add the rows of columns of categories to the counts of their groups; TableError if they are other rows."""
+        columns = [self._baseline.columns[index] for index in part]
+        cells = [as_category(self._source.table, column.name) for column in columns]
+        if reads_several(self._source) and cells[0].type().is_string():
+            groups = counted_values(self._source, cells, keys, are_texts=True)
+        else:
+            table = self._source.table.select(v=cells[0], **keys)
+            groups = table.group_by("v", "period", "hour").aggregate(n=lambda t: t.count()).mutate(i=0)
         for batch in self._source.batches(groups):
-            part = pa.Table.from_batches([batch])
-            codes = _codes(column, part["v"])
-            own = zip(codes.tolist(), *(part[key].to_pylist() for key in ("period", "hour", "n")), strict=True)
-            for code, period, hour, rows in own:
-                if (int(period), int(hour)) not in counts:
-                    raise self._changed()
-                counts[int(period), int(hour)][index, code] += int(rows)
+            rows = pa.Table.from_batches([batch])
+            places = rows["i"].to_numpy()
+            for place, (index, column) in enumerate(zip(part, columns, strict=True)):
+                self._add(rows.filter(places == place), index, column, counts)
+
+    def _add(self, rows: pa.Table, index: int, column: ColumnBaseline, counts: Mapping[Group, IntArray]) -> None:
+        """Add the rows of some categories of a column to the counts of their groups."""
+        codes = _codes(column, rows["v"]).tolist()
+        for code, period, hour, n in zip(
+            codes, *(rows[key].to_pylist() for key in ("period", "hour", "n")), strict=True
+        ):
+            if (int(period), int(hour)) not in counts:
+                raise self._changed()
+            counts[int(period), int(hour)][index, code] += int(n)
 
     def _changed(self) -> TableError:
         return TableError(f"{self._source.label} changed while its rows were counted: check a copy of the table")

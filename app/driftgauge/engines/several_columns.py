@@ -96,7 +96,7 @@ def reads_several(source: EngineTable) -> bool:
     return bool(source.table.get_backend().name == "postgres")
 
 
-def in_parts(names: Sequence[str]) -> Iterator[list[str]]:
+def in_parts(names: Sequence[_Value]) -> Iterator[list[_Value]]:
     """Yield the columns whose values one query counts."""
     for first in range(0, len(names), GROUPED_AT_ONCE):
         yield [*names[first : first + GROUPED_AT_ONCE]]

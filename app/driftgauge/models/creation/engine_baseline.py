@@ -14,7 +14,7 @@ from driftgauge.drift.quality.suggestion import ColumnFacts, TableFacts, suggest
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
 from driftgauge.drift.reference.build import codes_of, with_correlations
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, Kind, Table
-from driftgauge.engines.categories import categorical_column
+from driftgauge.engines.categories import categorical_columns
 from driftgauge.engines.columns import kinds_of
 from driftgauge.engines.embedded import columns_at_once, sorted_columns
 from driftgauge.engines.engine import EngineTable
@@ -172,10 +172,10 @@ def _columns(
             name: ColumnFacts(own.is_integral, completeness=(rows - own.unordinary.missing) / rows)
             for name, own in counted.items()
         }
-    for name, kind in kinds.items():
-        if kind != "numeric":
-            columns[name], facts[name] = categorical_column(source, name, rows)
-            plan.progress(name)
+    categorical = [name for name, kind in kinds.items() if kind != "numeric"]
+    for name, own_column, own_facts in categorical_columns(source, categorical, rows):
+        columns[name], facts[name] = own_column, own_facts
+        plan.progress(name)
     return columns, facts, read
 
 
