@@ -520,3 +520,20 @@ def test_categories_that_are_known_before_are_read_as_those(
 ) -> None:
     path = csv_with(tmp_path, "\n".join(["z,k", *(f"1,{cell}" for cell in cells)]))
     assert named(categories(read_table(path, {"k": known}), "k")) == names
+
+
+@pytest.mark.parametrize("cells", [["1", "2.5"], ["true", "false"], ["2026-01-01", "2026-01-02"]])
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_a_part_without_a_value_does_not_make_a_column_text(tmp_path: Path, cells: list[str], gap: str) -> None:
+    for index, cell in enumerate([cells[0], gap, cells[1]]):
+        (tmp_path / f"{index}.csv").write_text(f"x,y\n{cell},1\n")
+    found = read_table(tmp_path)["x"]
+    assert not pa.types.is_string(found.type)
+    assert [own is None for own in found.to_pylist()] == [False, True, False]
+
+
+def test_a_folder_without_a_value_is_missing_among_numbers(tmp_path: Path) -> None:
+    for value in ("3", "__HIVE_DEFAULT_PARTITION__"):
+        (tmp_path / f"k={value}").mkdir()
+        pyarrow.parquet.write_table(pa.table({"x": [1]}), tmp_path / f"k={value}" / "p.parquet")
+    assert read_table(tmp_path)["k"].to_pylist() == [3, None]

@@ -54,7 +54,7 @@ class CsvColumn:
             self._typed.append(typed)
 
     def _conflicts(self, typed: pa.ChunkedArray) -> bool:
-        if pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type):
+        if pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type) or pa.types.is_null(typed.type):
             return False
         return any(typed.type != other.type for other in self._typed if not pa.types.is_null(other.type))
 
