@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -393,14 +392,13 @@ def test_a_server_that_answers_wrongly_does_not_take_part(tmp_path: Path) -> Non
 def test_scrapes_are_compared_with_none(wrk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.serving.SCRAPE_FEATURES", (3,))
     monkeypatch.setattr("benchmarks.serving.LOGISTIC", SMALL)
-    found, began = Found(), time.monotonic()
+    found = Found()
     with Progress(disable=True) as progress:
         for _ in run_scrape(found, _plan(tmp_path), progress):
             pass
     (pair,) = found.scrape["3"]
     assert (pair.without.scrapes, pair.scraped.scrapes >= 2) == (0, True)
     assert pair.scraped.open.statuses == {"200": 200}
-    assert time.monotonic() - began < 60.0
 
 
 @pytest.mark.long

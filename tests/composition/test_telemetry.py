@@ -81,8 +81,6 @@ def test_a_collector_that_is_away_fails_no_prediction_and_the_status_says_so(bin
         why = f"telemetry: metrics do not reach the collector: {NOWHERE} cannot be reached"
         assert any(one.startswith(why) for one in problems)
         assert why in own.client.get("/", headers={"accept": "text/html"}).text
-        began = time.monotonic()
-    assert time.monotonic() - began < 20.0
 
 
 def test_without_a_collector_nothing_of_it_is_there(binary: Example, tmp_path: Path) -> None:

