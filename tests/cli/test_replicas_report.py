@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from driftgauge.cli.replicas_report import MOST_LINES, print_overview
@@ -63,3 +64,15 @@ def test_many_findings_of_a_kind_are_cut_and_each_is_one_line_of_a_file() -> Non
     lines = text.getvalue().splitlines()
     assert sum(line.startswith("verdict m") for line in lines) == MOST_LINES
     assert "7 more of the kind drift: --json lists all" in lines
+
+
+def test_rows_from_before_the_first_sample_have_no_known_time() -> None:
+    fine = recorded("fine")
+    quiet = replace(fine, answers={**fine.answers, "rows_before": fine.answers["rows"], "last_row_before": []})
+    known = replace(quiet, answers={**quiet.answers, "info_before": quiet.answers["info_lately"]})
+    new = replace(quiet, answers={**quiet.answers, "info_before": []})
+    shown = []
+    for own in (known, new):
+        print_overview(own.overview(), [], Console(file=(text := io.StringIO()), width=160))
+        shown.append("> 1h ago" in text.getvalue())
+    assert shown == [True, False]

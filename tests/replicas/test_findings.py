@@ -137,6 +137,13 @@ def test_the_age_from_which_samples_are_stale_can_be_chosen() -> None:
     assert "no_samples" not in {own.kind for own in findings(found, stale_seconds=900.0)}
 
 
+def test_servers_with_problems_are_said_together() -> None:
+    both = EACH["monitoring_problem"][0].with_gauge("model_monitoring_healthy", 0.0, FIRST)
+    assert found_in(both)["monitoring_problem"].sentence.startswith(
+        f"{FIRST}, {THIRD} have problems with their monitoring"
+    )
+
+
 def test_a_clock_that_is_nearly_right_is_right() -> None:
     assert findings(FINE.with_gauge("model_evaluation_timestamp_seconds", FINE.at + 30, SECOND).overview()) == []
 

@@ -67,7 +67,11 @@ def test_the_time_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (422, '{"status": "error", "error": "too many samples"}', "answered 422: too many samples"),
+        (
+            422,
+            '{"status": "error", "error": "too many samples"}',
+            "answered 422: too many samples: choose fewer servers [(]--match[)], or a shorter time",
+        ),
         (401, "no", "answered 401: give its token with --token-file, or a header with --header-file"),
         (404, "no", "answered 404: Not Found: give the address that comes before /api/v1/query"),
         (502, "no", "answered 502: Bad Gateway"),

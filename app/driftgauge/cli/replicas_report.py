@@ -87,7 +87,7 @@ def _cells(own: ModelVersion, found: Overview, deployment: Key, *, is_whole: boo
     cells.append(Text(_number(own.rows_per_second)))
     if is_whole:
         cells.append(Text(_count(own.rows)))
-    no_rows = f"> {found.asked.since} ago" if own.rows else UNKNOWN
+    no_rows = f"> {found.asked.since} ago" if own.rows and _was_known(own, found) else UNKNOWN
     cells.append(Text(no_rows if own.last_row is None else _ago(own.last_row, found.at)))
     cells.append(Text(UNKNOWN if own.last_evaluation is None else _ago(own.last_evaluation, found.at)))
     cells.append(_verdict(own.drift))
@@ -99,6 +99,12 @@ def _cells(own: ModelVersion, found: Overview, deployment: Key, *, is_whole: boo
     hashes = ", ".join(each.removeprefix("sha256:")[:HASH_CHARACTERS] for each in own.baseline_hashes)
     cells.append(Text(hashes or UNKNOWN, "yellow" if len(own.baseline_hashes) > 1 else ""))
     return cells
+
+
+def _was_known(own: ModelVersion, found: Overview) -> bool:
+    """Return whether all servers were scraped before `--since`, so that rows since then are known."""
+    before = found.replicas_before.get((*own.deployment, own.name), frozenset())
+    return all(each.instance in before for each in own.replicas)
 
 
 def _is_one_deployment(found: Overview) -> bool:

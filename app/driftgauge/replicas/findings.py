@@ -224,6 +224,7 @@ def _monitoring_problems(found: Overview) -> Iterator[Finding]:
         "monitoring_problem",
         lambda own: own.gauge("model_monitoring_healthy") == 0,
         "has a problem with its monitoring: see monitoring.problems in its /drift/status",
+        "have problems with their monitoring: see monitoring.problems in the /drift/status of each",
     )
 
 
@@ -260,12 +261,13 @@ def _alerting(model: ModelVersion, gauge: str) -> tuple[str, ...]:
 
 
 def _where(
-    found: Overview, group: Group, kind: Kind, is_wrong: Callable[[Replica], bool], words: str
+    found: Overview, group: Group, kind: Kind, is_wrong: Callable[[Replica], bool], words: str, of_several: str = ""
 ) -> Iterator[Finding]:
     for model in found.models:
         servers = tuple(own.instance for own in model.replicas if is_wrong(own))
         if servers:
-            yield _of_model(group, kind, model, servers, f"{several(servers)} {words}")
+            said = (of_several or words) if len(servers) > 1 else words
+            yield _of_model(group, kind, model, servers, f"{several(servers)} {said}")
 
 
 def _of_model(group: Group, kind: Kind, model: ModelVersion, servers: tuple[str, ...], sentence: str) -> Finding:

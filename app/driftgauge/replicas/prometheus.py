@@ -28,6 +28,8 @@ _AT_ONCE: Final = 65_536
 FORBIDDEN: Final = (401, 403)
 REDIRECTS: Final = range(300, 400)
 NOT_FOUND: Final = 404
+TOO_MUCH: Final = (422, 503)
+"""Prometheus answers them to a query that reads too many samples, or takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class Prometheus:
             return f"{self.url} answered {error.code} and leads to {to}: give the address that answers itself"
         try:
             why = _plain(json.loads(self._read(error, MOST_ERROR_BYTES, until))["error"])
+            if error.code in TOO_MUCH:
+                why += ": choose fewer servers (--match), or a shorter time (--since)"
         except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException, PrometheusError):
             why = _plain(error.reason) + (f": {_WHICH_ADDRESS}" if error.code == NOT_FOUND else "")
         return f"{self.url} answered {error.code}: {why}"

@@ -120,6 +120,7 @@ class KafkaConsumer:
         """Join the group and read until this is stopped; any error ends it."""
         self._partitions = Partitions(self._taker.sources, self._options)
         self._waits_since = math.inf
+        self._look_at = self._monotonic() + LOOK_SECONDS
         self._client = client = self._open({**self._config, "error_cb": self._noticed})
         try:
             with suppress(self._library.KafkaException):  # the client says it too, and goes on
