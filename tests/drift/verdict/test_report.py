@@ -17,10 +17,10 @@ from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.reference.expected_range import STEPS
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
+from driftgauge.drift.verdict.column_judge import IN_SAMPLE
 from driftgauge.drift.verdict.latches import CLEARED
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.verdict.report import (
-    IN_SAMPLE,
     Carryover,
     DriftReport,
     evaluate,

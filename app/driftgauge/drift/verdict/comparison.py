@@ -102,6 +102,11 @@ def _hours(windows: Sequence[Window]) -> IntArray:
     return np.stack([np.zeros(HOURS, dtype=np.int64) if w.hours is None else w.hours for w in windows])
 
 
+def main_window(windows: Sequence[WindowReport]) -> WindowReport:
+    """Return the largest sliding window."""
+    return [window for window in windows if window.capacity is not None][-1]
+
+
 def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> list[WindowReport]:
     """Compute all statistics: from the counts of all windows at once, and from the rows of each."""
     counts = np.stack([window.counts for window in windows])
