@@ -89,23 +89,26 @@ def profile_build(
     Examples:
       driftgauge profile build day.csv --baseline baseline.json --time at --every 1h --out hours/
     """
-    errors = console(stderr=True)
     if name is not None and (len(tables) > 1 or options.every is not None):
         raise ProfileError("--name names one partition: leave it out with several tables or --every")
     is_engine = is_counted(tables, engine)
     with fetched([baseline]) as (path,), fetched([] if is_engine else tables) as paths:
         reference = reference_of(path, loading(comma_list(trusted_types or "")), with_model=not no_predict)
         options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
+        errors, of_check = console(stderr=True), options.of_check
         if is_engine:
-            own = counted_profiles(tables, engine, reference.baseline, options.of_check, name, errors)
-            _report(_write(own, out), errors)
-            return
-        names = [without_password(own) for own in tables] if name is None else [name]
-        profiling = Profiling(reference.baseline, paths, options.of_check, reference.scorer, names)
-        _report(profiling.remarks, errors)
-        with reading(errors, profiling.bytes) as progress:
-            found = profiling.profiles(progress)
+            found = counted_profiles(tables, engine, reference.baseline, of_check, name, errors)
+        else:
+            names = [without_password(own) for own in tables] if name is None else [name]
+            found = _read(Profiling(reference.baseline, paths, of_check, reference.scorer, names), errors)
     _report(_write(found, out), errors)
+
+
+def _read(profiling: Profiling, errors: Console) -> list[NamedProfile]:
+    """Count tables that are read, and show how far it is."""
+    _report(profiling.remarks, errors)
+    with reading(errors, profiling.bytes) as progress:
+        return profiling.profiles(progress)
 
 
 @profile_app.command("merge")

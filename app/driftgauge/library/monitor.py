@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
-from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.rows.faults import count_faults
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Refused, SettingsError
 from driftgauge.library.failures import count_failure
 from driftgauge.library.ids import prediction_ids
-from driftgauge.library.probabilities import GivenProbabilities, probabilities_of, require_rows
+from driftgauge.library.probabilities import probabilities_of, require_rows, score_of
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
@@ -147,12 +147,7 @@ class Monitor:
         try:
             opened = self._session.opened or self._session.current()
             texts = None if ids is None else prediction_ids(ids)
-            given = None
-            if probabilities is not None:
-                given = probabilities_of(probabilities, self._source.classes or None)
-                prediction = self._score_of(given) if prediction is None else prediction
-                prediction_class = given.predicted if prediction_class is None else prediction_class
-            if at is None and given is None and opened.monitor.outlier_scorer is None:
+            if at is None and probabilities is None and opened.monitor.outlier_scorer is None:
                 values = self._rows.row(rows, prediction, prediction_class)
                 if values is not None:
                     now = self._clock()
@@ -160,27 +155,36 @@ class Monitor:
                         opened.keep(values[np.newaxis].copy(), now, None, texts, prediction_class)
                     opened.observe_row(values, now)
                     return None
-            columns = self._rows.read(rows, prediction, prediction_class)
-            now, event = self._clock(), event_times(at, len(columns))
-            if given is not None:
-                require_rows(given, len(columns))
-            if texts is not None:
-                opened.keep(columns, now, event, texts, prediction_class, given)
-            return opened.observe(columns, now, event)
+            return self._observe_rows(opened, rows, prediction, prediction_class, probabilities, at, texts)
         except Exception as error:
             if isinstance(error, Refused):
                 count_faults(self._rows, rows, error)
             self._failed(error)
-            if self._on_error == "raise":
-                raise
             return None
 
-    def _score_of(self, given: GivenProbabilities) -> Any:
-        """Return the scores that probabilities say: of a binary model the baseline has those of the positive class."""
-        names = self._source.baseline.names
-        if len(given.names) == 2 and PREDICTION in names and PREDICTION_CLASS not in names:
-            return given.positive(self._source.classes or None)
-        return given.score
+    def _observe_rows(
+        self,
+        opened: Opened,
+        rows: Any,
+        prediction: Any,
+        prediction_class: Any,
+        probabilities: Any,
+        at: Any,
+        ids: Sequence[str] | None,
+    ) -> RowOutliers | None:
+        """Count rows in all the forms that `observe` takes; raises what is wrong with them."""
+        given = None if probabilities is None else probabilities_of(probabilities, self._source.classes or None)
+        if given is not None:
+            names, classes = self._source.baseline.names, self._source.classes
+            prediction = score_of(given, names, classes) if prediction is None else prediction
+            prediction_class = given.predicted if prediction_class is None else prediction_class
+        columns = self._rows.read(rows, prediction, prediction_class)
+        now, event = self._clock(), event_times(at, len(columns))
+        if given is not None:
+            require_rows(given, len(columns))
+        if ids is not None:
+            opened.keep(columns, now, event, ids, prediction_class, given)
+        return opened.observe(columns, now, event)
 
     def label(
         self, ids: Any, labels: Any = None, *, at: Any = None, outcomes: Mapping[str, Any] | None = None
@@ -199,13 +203,13 @@ class Monitor:
             return self._parts().label(ids, labels, at, outcomes)
         except Exception as error:
             self._failed(error)
-            if self._on_error == "raise":
-                raise
             return {}
 
     def _failed(self, error: Exception) -> None:
-        """Count and log what went wrong with a call."""
+        """Count and log what went wrong with a call, and raise it if the program asked for that."""
         count_failure(self._session.opened, error)
+        if self._on_error == "raise":
+            raise error
 
     # ------------------------------------------------------------ verdicts
 
@@ -337,10 +341,4 @@ class Monitor:
         """Return what counts the calls and requests in which the program predicts."""
         from driftgauge.library.recorder import Recorder
 
-        return Recorder(self._parts, self.observe, self._lost, self._features, time.perf_counter)
-
-    def _lost(self, error: Exception) -> None:
-        """Count an error outside `observe`, and raise it if the program asked for that."""
-        self._failed(error)
-        if self._on_error == "raise":
-            raise error
+        return Recorder(self._parts, self.observe, self._failed, self._features, time.perf_counter)

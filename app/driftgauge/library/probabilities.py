@@ -10,6 +10,7 @@ import numpy as np
 
 from driftgauge.common.quoting import named, shortened
 from driftgauge.drift.bins import FloatArray, category_name
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.edges.formats.rows.columns import column_of, labels_of, matrix_of
 from driftgauge.errors import Reason, Refused
 
@@ -65,6 +66,16 @@ class GivenProbabilities:
         best = np.where(unknown, -1, self.values.argmax(axis=1)).tolist()
         found = [None if place < 0 else self.names[place] for place in best]
         return found[0] if self.is_single else found
+
+
+def score_of(given: GivenProbabilities, columns: Sequence[str], classes: Sequence[ClassLabel] | None) -> Any:
+    """Return the score that probabilities say, for a baseline of these columns.
+
+    Of a binary model it is the probability of the positive class, of others the largest one.
+    """
+    if len(given.names) == 2 and PREDICTION in columns and PREDICTION_CLASS not in columns:
+        return given.positive(classes or None)
+    return given.score
 
 
 def probabilities_of(given: Any, order: Sequence[ClassLabel] | None) -> GivenProbabilities:

@@ -139,9 +139,7 @@ class ColumnMonitor:
         self.store: Final = store or Store.in_memory(state_shape(baseline, self.options))
         self.room: Room = InlineRoom(self)
         """Makes room in the log of this worker when it fills."""
-        if self.store.uncounted:
-            with self.store.counting() as counters:
-                credit(counters, self.store.uncounted, self.store.uncounted_source or source)
+        self._credit_uncounted(source)
         self.clients: ClientRows | None = None
         """Who sent the rows, where callers have names."""
         self.sent: SentRowsLog | None = None
@@ -157,6 +155,12 @@ class ColumnMonitor:
         self._beside = Beside(self.watched, held_out, checker, problems)
         self._has_begun = False
         self._last = self._initial(now)
+
+    def _credit_uncounted(self, source: str) -> None:
+        """Count the rows that an earlier process observed and did not count."""
+        if self.store.uncounted:
+            with self.store.counting() as counters:
+                credit(counters, self.store.uncounted, self.store.uncounted_source or source)
 
     @property
     def last(self) -> Evaluation:

@@ -60,6 +60,15 @@ class Checkpoint:
         """The root that this process read or wrote last."""
         return self._read[1] if self._read else None
 
+    def read_or_last(self) -> Root:
+        """Return the root, or as this process read it last if it is damaged now; Damaged if it never read it."""
+        try:
+            return self.read()
+        except Damaged:
+            if self.last_read is None:
+                raise
+            return self.last_read
+
     def without_pages(self) -> Checkpoint:
         """Return a checkpoint in memory with the root that this process read last, but for its pages."""
         checkpoint = Checkpoint(self._shape)

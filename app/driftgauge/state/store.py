@@ -74,8 +74,7 @@ class Store:
         """Held by the thread of this process that evaluates."""
         self._slots = slots
         self._key, self._own_file = own.key, f"{own.number}.log"
-        self._log = own.log
-        self._checkpoint = own.checkpoint
+        self._log, self._checkpoint = own.log, own.checkpoint
         self._appending = threading.RLock()
         self._catch_up = CatchUp(self.shape)
         self._totals = Totals(self.shape, own.checkpoint.read())
@@ -186,8 +185,8 @@ class Store:
     @property
     def notes(self) -> list[str]:
         """What was found damaged, when this worker started and since."""
-        found = [*self.recoveries, *(Recovery(Reason.STATE_DAMAGED, text) for text in self._damages.texts)]
-        return [f"{own.reason}: {own.text}" for own in found]
+        damages = (Recovery(Reason.STATE_DAMAGED, text) for text in self._damages.texts)
+        return [f"{own.reason}: {own.text}" for own in (*self.recoveries, *damages)]
 
     def _require_own_log(self) -> None:
         """Continue in memory if this worker's log was truncated: to use it would end the process."""
@@ -231,12 +230,7 @@ class Store:
     def root(self) -> Root:
         """The root of the checkpoint, or as it was read last if it is damaged now."""
         self._require_files()
-        try:
-            return self._checkpoint.read()
-        except Damaged:
-            if (root := self._checkpoint.last_read) is None:
-                raise
-            return root
+        return self._checkpoint.read_or_last()
 
     @property
     def rows(self) -> int:
