@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from driftgauge.notifications.template_functions import FUNCTIONS, text_of
 from driftgauge.notifications.template_syntax import Node, Operand, Pipeline, Template, TemplateError, read_template
@@ -15,13 +15,6 @@ _LAYOUT: Final[Mapping[str, str]] = {"2006": "%Y", "01": "%m", "02": "%d", "15":
 """Parts of Go's layout of a time."""
 MOST_TEXT: Final = 100_000
 """Longest text that a template may become."""
-
-
-class HasFields(Protocol):
-    """A value with fields that templates name."""
-
-    def field(self, name: str) -> Any:
-        """Return the field of a name."""
 
 
 @dataclass(frozen=True)

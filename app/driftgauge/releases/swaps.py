@@ -6,7 +6,6 @@ No worker leads. Whichever sees that all have voted completes the swap, so it do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from driftgauge.errors import Reason, Refused
 from driftgauge.releases.figures import Counts, Figures
@@ -25,7 +24,6 @@ from driftgauge.releases.release import (
 
 Measure = Callable[[Swap], tuple[Counts | None, Figures | None]]
 """Returns what the new version has counted, and the figures of the release that ends."""
-ACTIVE: Final = (Role.LIVE, Role.SHADOW)
 
 
 def request(ledger: Ledger, candidate: Candidate, kind: Kind, cause: Cause, deadline: float) -> Swap:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from driftgauge.checks.sagemaker.constraints import Constraints, Rules
-from driftgauge.checks.sagemaker.documents import document_bytes, parse_document, read_document
+from driftgauge.checks.sagemaker.documents import document_bytes, parse_document
 from driftgauge.checks.sagemaker.suggest import suggested
 from driftgauge.drift.reference.baseline import measuring_length
 from driftgauge.drift.reference.build import build_baseline
@@ -23,7 +23,7 @@ def constraints(config: dict[str, Any], **feature: Any) -> Constraints:
 
 
 def test_both_spellings_of_overrides_hold_for_their_column() -> None:
-    own = read_document(FILES / "constraints.json", Constraints)
+    own = parse_document((FILES / "constraints.json").read_bytes(), Constraints, "constraints.json")
     age, balance, plan, note = own.features
     assert own.rules(age).datatype_check_threshold == 0.9
     assert own.rules(balance).datatype_check_threshold == 1.0
@@ -57,7 +57,7 @@ def test_the_names_of_older_files_are_read() -> None:
 
 
 def test_a_file_survives_reading_and_writing() -> None:
-    first = read_document(FILES / "constraints.json", Constraints)
+    first = parse_document((FILES / "constraints.json").read_bytes(), Constraints, "constraints.json")
     assert parse_document(document_bytes(first), Constraints, "again") == first
 
 

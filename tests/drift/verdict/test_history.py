@@ -30,7 +30,6 @@ def test_columns_are_chosen_by_name_and_moments_by_place() -> None:
     np.testing.assert_array_equal(found.psi, history.statistics[[1, 3]][:, 0, [2, 0]])
     np.testing.assert_array_equal(found.column("evidence_log10"), history.statistics[[1, 3]][:, 4, [2, 0]])
     np.testing.assert_array_equal(found.severity, severity_levels(history.ranks[[1, 3]][:, [2, 0]]))
-    np.testing.assert_array_equal(found.model_severity, severity_levels(history.rank[[1, 3]]))
     with pytest.raises(ValueError, match="not in tuple"):
         history.of(["size"])
 

@@ -11,7 +11,7 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline
-from driftgauge.drift.verdict.moved import LONGEST, Share, largest_change, what_moved
+from driftgauge.drift.verdict.moved import LONGEST, Share, largest_change
 from driftgauge.drift.verdict.numbers import percent
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,6 +19,14 @@ from hypothesis import strategies as st
 from tests.effort import examples
 
 unhurried = settings(deadline=None, max_examples=examples(60))
+
+
+def what_moved(
+    column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None, mean: float = math.nan
+) -> str:
+    """Return the clause of the largest change; empty without one."""
+    found = largest_change(column, counts, expected, mean)
+    return found.clause if found else ""
 
 
 class _Column:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import explain
 from driftgauge.errors import BaselineError
 
@@ -34,15 +32,6 @@ class Document(BaseModel):
     """A part of a document; keys that are unknown are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
-
-
-def read_document(path: Path, kind: type[Content]) -> Content:
-    """Read a document; BaselineError says what is wrong with the file."""
-    try:
-        content = read_bounded(path, MOST_BYTES)
-    except OSError as error:
-        raise BaselineError(f"cannot read {path}: {error.strerror or error}") from error
-    return parse_document(content, kind, str(path))
 
 
 def parse_document(content: bytes, kind: type[Content], label: str) -> Content:

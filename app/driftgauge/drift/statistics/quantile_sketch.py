@@ -10,7 +10,6 @@ follow Karnin, Lang and Liberty, 2016).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,11 +112,3 @@ def _halved(values: FloatArray, *, drops_first: bool) -> tuple[FloatArray, Float
     ordered = np.sort(values, kind="stable")  # fast for sorted stretches, of which a level is made
     even = ordered.size - ordered.size % 2
     return ordered[even:], ordered[int(drops_first) : even : 2]
-
-
-def merged_sketches(sketches: Iterable[QuantileSketch]) -> QuantileSketch:
-    """Return the sketch of all streams."""
-    whole = QuantileSketch()
-    for sketch in sketches:
-        whole = whole.merged(sketch)
-    return whole

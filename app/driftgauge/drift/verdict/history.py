@@ -71,11 +71,6 @@ class History:
         """Severity of each column as a level, shape [n, columns]: 0 is none, 1 info, 2 warning, 3 critical."""
         return severity_levels(self.ranks)
 
-    @property
-    def model_severity(self) -> RankArray:
-        """Severity of the model as a level, shape [n]; see `severity`."""
-        return severity_levels(self.rank)
-
     def before(self, moment: float) -> History | None:
         """Return the last verdict that began until a moment, the first of all if none did; None without any."""
         until = int(np.searchsorted(self.at, moment, side="right"))

@@ -50,14 +50,6 @@ class Change:
     """The share of rows that it states; None if it states the mean."""
 
 
-def what_moved(
-    column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None, mean: float = math.nan
-) -> str:
-    """Return the clause of `largest_change`; empty without one."""
-    found = largest_change(column, counts, expected, mean)
-    return found.clause if found else ""
-
-
 def largest_change(
     column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None, mean: float = math.nan
 ) -> Change | None:

@@ -55,8 +55,6 @@ class FeatureRow:
     name: str
     address: str
     kind: str
-    is_output: bool
-    """Whether it is the model's output, and not one of its features."""
     colour: str
     badge: str
     moved: str
@@ -179,7 +177,6 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
         name=verdict.name,
         address=query.address(features=(verdict.name,), page=1),
         kind=kind_of(report, i),
-        is_output=verdict.name in OUTPUTS,
         colour=colour(verdict.status, verdict.severity),
         badge=badge(verdict),
         moved=moved(verdict),

@@ -60,7 +60,6 @@ class VerdictView:
     moved: Sequence[Moved]
     more: int
     """Changes beyond those listed."""
-    more_address: str
     steps: Sequence[Step]
 
 
@@ -83,7 +82,6 @@ def verdict_view(report: DriftReport, query: Query, links: Links) -> VerdictView
             for verdict in changed[:NAMED]
         ],
         more=max(0, len(changed) - NAMED),
-        more_address="#features",
         steps=steps(report, changed, links),
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-from driftgauge.edges.formats.ingest.fluent_bit import service_names
 from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.edges.formats.ingest.keys import key_of_message
 from driftgauge.errors import Reason
@@ -34,7 +33,6 @@ def test_every_recorded_row_is_counted_once_at_its_own_time(name: str) -> None:
     assert rows.event.tolist() == EVENTS
     assert len(set(rows.keys)) == len(ROWS)
     assert list(rows_of(recorded(name)).keys) == list(rows.keys)
-    assert service_names(recorded(name)) == {"iris_classifier"}
 
 
 def test_the_recorded_gzip_body_is_what_the_test_inflates() -> None:
@@ -107,9 +105,3 @@ def test_a_record_that_cannot_be_read_costs_none_beside_it(record: Any, reason: 
     (refused,) = decoded.refused
     assert (refused.position, refused.error.reason) == (1, reason)
     assert orjson.loads(refused.record) == record
-
-
-def test_names_of_services_are_found_whatever_else_a_body_holds() -> None:
-    records = [{"log": "no json"}, 7, {"service_name": 5}, {"service_name": "a"}, {"log": '{"service_name": "b"}'}]
-    assert service_names(orjson.dumps(records)) == {"a", "b"}
-    assert service_names(b"no json") == frozenset()

@@ -9,7 +9,7 @@ from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, key_of_message
 from driftgauge.edges.formats.ingest.own import FEATURES, TIMESTAMP, OwnDecoder
-from driftgauge.edges.formats.ingest.records import Unreadable, content_of, records_of
+from driftgauge.edges.formats.ingest.records import Unreadable, content_of
 from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows
 from driftgauge.errors import Reason, Refused
 
@@ -19,7 +19,6 @@ PAYLOAD: Final = "payload"
 DATE: Final = "date"
 """When Fluent Bit read a record, or the time in it if its parser knows that."""
 KAFKA_TIME: Final = "@timestamp"
-SERVICE: Final = "service_name"
 _KAFKA: Final = ("topic", "partition", "offset")
 
 
@@ -63,22 +62,6 @@ class FluentBitDecoder(Decoder):
             keys = _kafka_keys(content, position) or keys
         own = self._bentoml if FEATURES not in content or "input_array" in content else self._own
         return own.key(content, position, keys)
-
-
-def service_names(body: bytes) -> frozenset[str]:
-    """Return the names of the services whose records a body holds."""
-    found: set[str] = set()
-    for content in records_of(body).contents:
-        try:
-            inner = content
-            for field in (PAYLOAD, LOG):
-                if type(inner) is dict and SERVICE not in inner and field in inner:
-                    inner = _object(inner[field], field)
-        except Refused:
-            continue
-        if type(inner) is dict and isinstance(name := inner.get(SERVICE), str):
-            found.add(name)
-    return frozenset(found)
 
 
 def _object(value: Any, field: str) -> dict[str, Any]:
