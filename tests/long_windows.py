@@ -107,7 +107,7 @@ class Recount:
         self._latest = max(self._latest, float(at.max()))
         self._pending.clear()
 
-    def check(self, monitor: ColumnMonitor, now: float) -> None:
+    def assert_same(self, monitor: ColumnMonitor, now: float) -> None:
         """Assert that the windows of a monitor hold what a recount gives."""
         found = monitor.evaluate(now)
         self.read(now, monitor.clock.limit(now))

@@ -133,7 +133,8 @@ def test_tables_of_columns_that_contradict_the_baseline_stop_the_start(
 
 
 def test_a_stated_kind_is_that_of_the_baseline(binary: Example) -> None:
-    compose(quiet(features={"mean area": {"kind": "numeric"}}), binary.bundle, lambda: 5.0)
+    context = compose(quiet(features={"mean area": {"kind": "numeric"}}), binary.bundle, lambda: 5.0)
+    assert context.models.all_live[0].info == binary.bundle.info
 
 
 def test_some_column_must_be_monitored(binary: Example) -> None:

@@ -19,7 +19,7 @@ Given = Mapping[str, Sequence[tuple[dict[str, str], float | str]]]
 """Series by metric: their labels and their value, or their values as promtool writes them."""
 
 
-def find(given: Given, expected: Sequence[tuple[str, str, float | None]], tmp_path: Path) -> None:
+def assert_answers(given: Given, expected: Sequence[tuple[str, str, float | None]], tmp_path: Path) -> None:
     """Hold what queries find of these series against labels and a value, None for nothing found.
 
     What is expected of one query, in several lines, is all that it may find.

@@ -16,7 +16,7 @@ from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import render
 from driftgauge.metrics.catalogue import catalogue
 
-from tests.alerting.promtool import find
+from tests.alerting.promtool import assert_answers
 from tests.alerting.queries import VALUES, Question, dashboard_queries, filled, load, panels
 from tests.e2e.programs import needs_servers
 
@@ -149,7 +149,7 @@ SHOWN_OF_IT = {
 @needs_servers
 def test_what_is_compared_with_a_limit_is_of_sliding_windows(tmp_path: Path) -> None:
     asked = {(question.dashboard, question.panel): question.expr for question in reversed(QUERIES)}  # each one's first
-    find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
+    assert_answers(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
 
 
 @needs_servers
@@ -159,7 +159,7 @@ def test_rows_in_time_windows_are_shown_where_servers_expose_them(tmp_path: Path
         "model_window_rows": [({"window": "1000"}, 800.0), ({"window": "1h"}, 3_000.0)],
         "model_window_span_seconds": [({"window": "1h"}, 3_600.0)],
     }
-    find(exposed, [(expr, '{window="1h"}', 3_000)], tmp_path)
+    assert_answers(exposed, [(expr, '{window="1h"}', 3_000)], tmp_path)
 
 
 REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KIND | {
@@ -193,7 +193,7 @@ def test_drift_of_too_few_rows_for_a_psi_is_shown(tmp_path: Path) -> None:
     )  # severity, PSI / limit, PSI, threshold, since, evidence, limit, tau
     expected: list[tuple[str, str, float | None]] = [(verdict, "{}", 1), (size, "{}", None)]
     expected += [(expr, row, value) for expr, value in zip(told, numbers, strict=True)]
-    find(REAL_OF_FEW_ROWS, expected, tmp_path)
+    assert_answers(REAL_OF_FEW_ROWS, expected, tmp_path)
 
 
 def test_annotations_ask_for_metrics_that_exist() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.alerting.promtool import Given, find
+from tests.alerting.promtool import Given, assert_answers
 from tests.alerting.queries import dashboard_queries, load, panels
 from tests.e2e.programs import needs_servers
 
@@ -55,7 +55,7 @@ SITUATIONS: Final = {
 @pytest.mark.parametrize("answer", SITUATIONS)
 def test_the_first_panel_answers_whether_it_is_all_right(answer: str, tmp_path: Path) -> None:
     (value,) = (value for value, shown in _answers().items() if shown["text"] == answer)
-    find(SITUATIONS[answer], [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
+    assert_answers(SITUATIONS[answer], [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
 
 
 @pytest.mark.parametrize(("severity", "colour"), [("warning", "orange"), ("critical", "red")])
@@ -65,7 +65,7 @@ def test_an_alert_on_something_else_than_drift_is_said_in_its_colour(
     (value,) = (v for v, shown in _answers().items() if (shown["text"], shown["color"]) == ("see the alerts", colour))
     of_another = alert("critical", model_name="other")
     given = with_(ALERTS=[alert(severity), alert("critical", "ModelFeatureDrift"), of_another])
-    find(given, [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
+    assert_answers(given, [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
 
 
 def _answers() -> dict[str, Any]:
@@ -78,14 +78,14 @@ def test_a_warning_is_not_counted_beside_its_critical_alert(tmp_path: Path) -> N
     both = [alert(severity, "ModelFeatureDrift", feature_name="hour") for severity in ("warning", "critical")]
     given = with_(ALERTS=[*both, alert("warning", feature_name="dest"), alert("warning", model_name="other")])
     critical, warning = asked("overview", "Alerts firing")
-    find(given, [(critical, "{}", 1), (warning, "{}", 1)], tmp_path)
+    assert_answers(given, [(critical, "{}", 1), (warning, "{}", 1)], tmp_path)
 
 
 def test_servers_of_another_model_of_the_job_are_not_counted_as_its_servers(tmp_path: Path) -> None:
     other = {"instance": "app-9:8000", "model_name": "other"}
     given = with_(up=[(JOB, 1), ({**JOB, "instance": "app-9:8000"}, 1)], model_info=[({}, 1), (other, 1)])
     up, down = asked("overview", "Servers")
-    find(given, [(up, "{}", 1), (down, "{}", 0)], tmp_path)
+    assert_answers(given, [(up, "{}", 1), (down, "{}", 0)], tmp_path)
 
 
 DOWN: Final = {"instance": "app-2:8000"}
@@ -102,14 +102,14 @@ def test_a_replica_that_is_down_stays_in_the_table(tmp_path: Path) -> None:
     states = {"app-1": 1.0, "app-2": 0.0}
     rows = [(up, f'{{instance="{name}:8000", model_version="1"}}', state) for name, state in states.items()]
     counts = [(expr, "{}", 1.0) for expr in asked("replicas", "Replicas")]
-    find(ONE_DOWN, [*rows, *counts], tmp_path)
+    assert_answers(ONE_DOWN, [*rows, *counts], tmp_path)
 
 
 def test_a_stale_verdict_is_counted(tmp_path: Path) -> None:
     (stale,) = asked("replicas", "Stale verdicts")
     given: Given = {**ONE_DOWN, "model_evaluation_timestamp_seconds": [({}, 290.0), (DOWN, 60.0)]}
-    find(ONE_DOWN, [(stale, "{}", 0)], tmp_path)
-    find(given, [(stale, "{}", 1)], tmp_path)
+    assert_answers(ONE_DOWN, [(stale, "{}", 0)], tmp_path)
+    assert_answers(given, [(stale, "{}", 1)], tmp_path)
 
 
 REGRESSION: Final[Given] = {
@@ -135,13 +135,13 @@ def test_the_error_of_a_regression_is_beside_its_estimate_and_its_limits(tmp_pat
     ]
     (others,) = asked("ground-truth", "Other metrics that are best at 0")
     shown += [(others, '{metric="root_mean_squared_error"}', 4.5), (others, '{metric="bias"}', -0.5)]
-    find(REGRESSION, shown, tmp_path)
+    assert_answers(REGRESSION, shown, tmp_path)
 
 
 def test_the_recall_of_each_class_is_shown(tmp_path: Path) -> None:
     recall, *_ = asked("ground-truth", "Recall by class")
     given: Given = {"model_class_recall": [({"class": "cat"}, 0.75), ({"class": "dog"}, 0.5)]}
-    find(given, [(recall, '{class="cat"}', 0.75), (recall, '{class="dog"}', 0.5)], tmp_path)
+    assert_answers(given, [(recall, '{class="cat"}', 0.75), (recall, '{class="dog"}', 0.5)], tmp_path)
 
 
 @pytest.mark.parametrize(("labelled", "severity"), [(800, 3), (199, -1)])
@@ -153,14 +153,15 @@ def test_performance_has_a_severity_once_there_are_enough_labels(labelled: int, 
         "model_labelled_rows": [({"window": "1000"}, labelled)],
     }
     (verdict,) = asked("ground-truth", "Performance")
-    find(given, [(verdict, "{}", severity)], tmp_path)
+    assert_answers(given, [(verdict, "{}", severity)], tmp_path)
 
 
 @pytest.mark.parametrize(("own", "severity"), [(0, 0), (1, 2), (2, 3)])
 def test_the_verdict_on_an_outcome_is_shown_as_a_severity(own: int, severity: int, tmp_path: Path) -> None:
     verdict = asked("ground-truth", "Outcomes beside their limits")[4]
     click = {"outcome_name": "click"}
-    find({"model_outcome_severity": [(click, own)]}, [(verdict, '{outcome_name="click"}', severity)], tmp_path)
+    given: Given = {"model_outcome_severity": [(click, own)]}
+    assert_answers(given, [(verdict, '{outcome_name="click"}', severity)], tmp_path)
 
 
 def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Pat
     both, limit = asked("feature-drift", "PSI against both references")
     shown += [(both, '{reference="rolling"}', 0.25), (both, '{reference="training"}', 7.0)]
     shown += [(limit, '{severity="warning"}', 0.5), (limit, '{severity="critical"}', 0.75)]
-    find(given, shown, tmp_path)
+    assert_answers(given, shown, tmp_path)
 
 
 def test_gradual_drift_is_shown_in_the_window_where_it_is_largest(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_gradual_drift_is_shown_in_the_window_where_it_is_largest(tmp_path: Path
         ],
     }
     relative, _ = asked("overview", "Gradual drift")
-    find(given, [(relative, '{feature_name="prediction"}', 2.0)], tmp_path)
+    assert_answers(given, [(relative, '{feature_name="prediction"}', 2.0)], tmp_path)
 
 
 def test_violations_in_requests_are_a_share_of_answered_and_refused_rows_beside_their_limits(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_violations_in_requests_are_a_share_of_answered_and_refused_rows_beside_
         (limit, '{severity="warning"}', 0.01),
         (limit, '{severity="critical"}', 0.125),
     ]
-    find(given, found, tmp_path)
+    assert_answers(given, found, tmp_path)
 
 
 def test_the_auc_of_whole_rows_is_shown_beside_its_limit(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_the_auc_of_whole_rows_is_shown_beside_its_limit(tmp_path: Path) -> None
         "model_multivariate_auc_threshold": [({"severity": "warning"}, 0.625), ({"severity": "critical"}, 0.875)],
     }
     auc, lower, limit = asked("overview", "Whole rows")
-    find(given, [(auc, "{}", 0.75), (lower, "{}", 0.5), (limit, "{}", 0.625)], tmp_path)
+    assert_answers(given, [(auc, "{}", 0.75), (lower, "{}", 0.5), (limit, "{}", 0.625)], tmp_path)
 
 
 def test_the_ndcg_of_attributions_is_shown_beside_its_limit(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_the_ndcg_of_attributions_is_shown_beside_its_limit(tmp_path: Path) -> N
         "model_attribution_ndcg_threshold": [({"severity": "warning"}, 0.875)],
     }
     ndcg, limit = asked("overview", "Attributions")
-    find(given, [(ndcg, "{}", 0.75), (limit, "{}", 0.875)], tmp_path)
+    assert_answers(given, [(ndcg, "{}", 0.75), (limit, "{}", 0.875)], tmp_path)
 
 
 def test_the_share_of_a_feature_in_scores_is_shown_beside_that_of_the_reference(tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_the_share_of_a_feature_in_scores_is_shown_beside_that_of_the_reference(
         "model_feature_attribution_reference_ratio": [({"feature_name": "prediction"}, 0.125)],
     }
     live, reference = asked("feature-drift", "Share of contributions")
-    find(given, [(live, "{}", 0.375), (reference, "{}", 0.125)], tmp_path)
+    assert_answers(given, [(live, "{}", 0.375), (reference, "{}", 0.125)], tmp_path)
 
 
 def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reason(tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reaso
     }
     predicted, missed = asked("overview", "Rows of a shadow version")
     found = [(predicted, '{outcome="agreed"}', 1.0), (predicted, '{outcome="differed"}', 0.5)]
-    find(given, [*found, (missed, '{reason="shadow_queue_full"}', 0.25)], tmp_path)
+    assert_answers(given, [*found, (missed, '{reason="shadow_queue_full"}', 0.25)], tmp_path)
 
 
 def test_rows_from_other_servers_are_shown_with_what_was_refused_and_what_waits(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_rows_from_other_servers_are_shown_with_what_was_refused_and_what_waits(
         (asked("overview", "Requests and responses waiting")[0], "{}", 7),
         (asked("overview", "Requests asked to come again")[0], '{reason="intake_full"}', 0.1),
     ]
-    find(given, found, tmp_path)
+    assert_answers(given, found, tmp_path)
 
 
 def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_pat
         (limits, '{severity="warning"}', 1_000),
         (limits, '{severity="critical"}', 9_000),
     ]
-    find(given, found, tmp_path)
+    assert_answers(given, found, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_what_is_recovered_and_lost_is_that_of_each_process_since_it_started(
     # They are counted while the process starts, so a rate would be zero.
     given: Given = {metric: [({}, "800x10"), ({"instance": "app-2:8000"}, "0x10")]}
     (query,) = asked("overview", panel)
-    find(given, [(query, '{instance="app-1:8000"}', 800), (query, '{instance="app-2:8000"}', 0)], tmp_path)
+    assert_answers(given, [(query, '{instance="app-1:8000"}', 800), (query, '{instance="app-2:8000"}', 0)], tmp_path)
 
 
 def test_outliers_are_shown_beside_the_reference_and_the_limit(tmp_path: Path) -> None:
@@ -338,7 +339,7 @@ def test_outliers_are_shown_beside_the_reference_and_the_limit(tmp_path: Path) -
     found: list[tuple[str, str, float | None]] = [
         (query, "{}", value) for query, value in zip(asked("overview", "Outliers"), (0.3, 0.001, 0.2), strict=True)
     ]
-    find(given, found, tmp_path)
+    assert_answers(given, found, tmp_path)
 
 
 def test_latency_is_shown_beside_its_past_and_its_rise_beside_the_limits(tmp_path: Path) -> None:
@@ -352,7 +353,7 @@ def test_latency_is_shown_beside_its_past_and_its_rise_beside_the_limits(tmp_pat
     now, past = asked("overview", "Latency beside its past")
     rise, limit = asked("overview", "Rise of latency over its past")
     found = [(now, one, 0.5), (past, one, 0.25), (rise, one, 1.0), (limit, '{severity="warning"}', 0.5)]
-    find(given, found, tmp_path)
+    assert_answers(given, found, tmp_path)
 
 
 def test_the_fullest_queue_and_the_use_of_each_gpu_are_shown(tmp_path: Path) -> None:
@@ -371,7 +372,7 @@ def test_the_fullest_queue_and_the_use_of_each_gpu_are_shown(tmp_path: Path) -> 
     (queue,), (used,), (memory,) = (asked("overview", own) for own in ("Queue of the model", "GPU use", "GPU memory"))
     gpu = '{instance="app-1:8000", gpu="0"}'
     found = [(queue, '{limit="requests"}', 0.125), (queue, '{limit="rows"}', 0.5), (used, gpu, 0.75)]
-    find(given, [*found, (memory, gpu, 0.25)], tmp_path)
+    assert_answers(given, [*found, (memory, gpu, 0.25)], tmp_path)
 
 
 COSTS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
@@ -385,7 +386,8 @@ COSTS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
 def test_costs_are_those_of_the_job(panel: str, record: str, labels: dict[str, str], tmp_path: Path) -> None:
     found = ", ".join(f'{name}="{value}"' for name, value in {"job": "driftgauge", **labels}.items())
     (query,) = asked("overview", panel)
-    find({record: [({**JOB, "instance": "", **labels}, 0.125)]}, [(query, f"{record}{{{found}}}", 0.125)], tmp_path)
+    given: Given = {record: [({**JOB, "instance": "", **labels}, 0.125)]}
+    assert_answers(given, [(query, f"{record}{{{found}}}", 0.125)], tmp_path)
 
 
 def test_throughput_and_failures_are_those_of_all_replicas(tmp_path: Path) -> None:
@@ -400,4 +402,4 @@ def test_throughput_and_failures_are_those_of_all_replicas(tmp_path: Path) -> No
     of_model = '{job="driftgauge", model_name="delay", model_version="1"}'
     rates = [(rows, f"model:model_predictions:rate5m{of_model}", 64)]
     rates.append((requests, f"model:model_prediction_requests:rate5m{of_model}", 8))
-    find(given, [*rates, (failed, "{}", 0.25), (full, "{}", 0.5)], tmp_path)
+    assert_answers(given, [*rates, (failed, "{}", 0.25), (full, "{}", 0.5)], tmp_path)

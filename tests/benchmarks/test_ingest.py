@@ -34,7 +34,7 @@ def baseline(tmp_path: Path) -> Path:
     return tmp_path / "baseline.json"
 
 
-def check(decoded: Decoded) -> None:
+def assert_all_rows(decoded: Decoded) -> None:
     """Assert that a batch holds the rows that were written."""
     rows = rows_of(ROWS, 1)
     assert list(decoded.refused) == []
@@ -52,17 +52,17 @@ def test_requests_hold_the_rows(way: Http, baseline: Path) -> None:
         if isinstance(decoder, CloudEventDecoder):
             decoded.append(decoder.event(own.headers, own.body))
         else:
-            check(decoder.decode(own.body))
+            assert_all_rows(decoder.decode(own.body))
     if isinstance(decoder, CloudEventDecoder):
         request, response = (own.halves[0] for own in decoded)
-        check(decoder.joined([(request, response)]))
+        assert_all_rows(decoder.joined([(request, response)]))
 
 
 @pytest.mark.parametrize("own", KAFKA, ids=lambda own: own.name)
 def test_messages_hold_the_rows(own: Messages, baseline: Path) -> None:
     decoder = decoder_of("bentoml" if own.kind == "bentoml" else "jsonl", loads(baseline.read_text()), UTC)
     messages = [own.record(row) for row in rows_of(ROWS, 1)]
-    check(decoder.decode_messages(messages, [number.to_bytes(16, "big") for number in range(ROWS)]))
+    assert_all_rows(decoder.decode_messages(messages, [number.to_bytes(16, "big") for number in range(ROWS)]))
 
 
 def test_tables_show_the_median_and_say_what_is_left_out() -> None:

@@ -80,7 +80,7 @@ class Months(RuleBasedStateMachine):
     @rule(worker=st.integers(0, WORKERS - 1))
     def recount(self, worker: int) -> None:
         """Compare all windows with the rows themselves."""
-        self._recount.check(self._workers[worker], self._now)
+        self._recount.assert_same(self._workers[worker], self._now)
 
     def teardown(self) -> None:
         """Compare once more, and stop both workers."""
@@ -104,7 +104,7 @@ def test_a_catch_up_of_days_that_is_killed_counts_each_day_once(tmp_path: Path, 
         rows, at = some_rows(300, int(now)), now - np.linspace(11.0 * DAY, 0.0, 300)
         kill_after(tmp_path, now, rows, at, point, nth)
         recount.add(rows, at)
-        recount.check(worker, now)
+        recount.assert_same(worker, now)
     assert worker.store.notes == []
     worker.store.leave()
 
@@ -123,7 +123,7 @@ def test_days_in_any_order_with_restarts_by_the_clock_of_events(days: list[float
                 rows, at = some_rows(20, seed), START + DAY * (day + np.linspace(0.0, 1.0, 20))
                 worker.observe(rows, arrival=now, event=at)
                 recount.add(rows, at)
-            recount.check(worker, now)
+            recount.assert_same(worker, now)
         worker.store.leave()
 
 
@@ -146,12 +146,12 @@ def test_months_of_two_workers_with_restarts_kills_and_a_gap(tmp_path: Path, see
             workers[1].store.leave()
             workers[1] = worker_in(tmp_path, now)
         if day % 5 == 4:
-            recount.check(workers[int(rng.integers(2))], now)
-    recount.check(workers[0], now)
+            recount.assert_same(workers[int(rng.integers(2))], now)
+    recount.assert_same(workers[0], now)
     for worker in workers:
         worker.store.leave()
     again = worker_in(tmp_path, now)
-    recount.check(again, now)
+    recount.assert_same(again, now)
     assert again.store.recoveries == []
     again.store.leave()
 
@@ -164,9 +164,9 @@ def test_rows_of_a_clock_that_was_ahead_leave_the_long_windows(tmp_path: Path) -
         worker.observe(rows, arrival=at)
         recount.add(rows, at)
         if ahead:
-            recount.check(worker, now + ahead + DAY / 2.0)
+            recount.assert_same(worker, now + ahead + DAY / 2.0)
         now += DAY
-        recount.check(worker, now)
+        recount.assert_same(worker, now)
     assert any("clock was ahead" in note for note in worker.store.notes)
     worker.store.leave()
 
@@ -177,7 +177,7 @@ def test_a_clock_that_jumps_ahead_for_good_keeps_the_days_that_are_still_inside(
         rows, at = some_rows(40, int(now)), np.full(40, now)
         worker.observe(rows, arrival=at)
         recount.add(rows, at)
-        recount.check(worker, float(now))
+        recount.assert_same(worker, float(now))
     worker.store.leave()
 
 

@@ -90,7 +90,7 @@ class _Window:
         kept = inside if len(names) == 4 else [none, *inside]
         return Buckets(*(np.concatenate([getattr(one, name) for one in kept]) for name in names)).totals(self.span, now)
 
-    def check(self, now: float) -> None:
+    def assert_recounted(self, now: float) -> None:
         """Assert that the window holds at a moment what a recount of all rows gives."""
         totals, current = self.totals(now), math.floor(now / self.span.width)
         oldest = current - self.span.buckets + 1
@@ -154,7 +154,7 @@ def test_a_window_holds_what_a_recount_of_all_rows_gives(
         assert said == late
         for moment in (now, float(at.max()), now + 30.0, now + 10_000.0):
             if math.floor(moment / window.span.width) >= window.newest:
-                window.check(moment)
+                window.assert_recounted(moment)
 
 
 def test_rows_later_than_the_moment_are_left_out() -> None:
@@ -173,7 +173,7 @@ def test_a_day_passes_bucket_by_bucket() -> None:
         at = minutes[first : first + 45]
         assert window.add(_rows(rng, len(at)), at) == (0, 0)
     for now in (minutes[-1], minutes[-1] + 3_600.0, minutes[-1] + 86_400.0):
-        window.check(float(now))
+        window.assert_recounted(float(now))
     # Exact to the bucket that has just begun.
     assert 24 * 60 - 15 <= window.totals(float(minutes[-1])).rows <= 24 * 60
 
@@ -202,12 +202,12 @@ def test_rows_that_all_came_too_late_give_no_bucket() -> None:
 def test_times_before_1970_have_buckets_too() -> None:
     window = _Window(TimeSpan.named("2m"))
     window.add(_rows(np.random.default_rng(6), 30), np.linspace(-60.0, 60.0, 30))
-    window.check(60.0)
+    window.assert_recounted(60.0)
 
 
 def test_without_buckets_a_window_holds_nothing() -> None:
     window = _Window(TimeSpan.named("1h"))
-    window.check(NOON)
+    window.assert_recounted(NOON)
     assert window.totals(NOON).hours.sum() == 0
 
 

@@ -40,7 +40,7 @@ def case_of(tmp_path_factory: pytest.TempPathFactory) -> CaseOf:
     return case
 
 
-def same(case: Case, frame: pd.DataFrame) -> None:
+def assert_same_answers(case: Case, frame: pd.DataFrame) -> None:
     """Assert that the bundle answers rows as the library does."""
     answer = case.predict(frame)
     labels, scores = case.own(frame)
@@ -74,7 +74,7 @@ def with_gap(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 @pytest.mark.parametrize("name", MAKERS)
 def test_predictions_are_the_librarys_own(name: str, case_of: CaseOf) -> None:
     case = case_of(name)
-    same(case, case.rows)
+    assert_same_answers(case, case.rows)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -94,7 +94,7 @@ def test_a_missing_value_is_answered_as_the_library_does_or_not_accepted(name: s
     for feature in case.bundle.info.features:
         gapped = with_gap(case.rows, feature.name)
         if feature.accepts_missing:
-            same(case, gapped)
+            assert_same_answers(case, gapped)
             continue
         try:
             _, scores = case.own(gapped)
@@ -112,7 +112,7 @@ def test_an_unseen_category_is_answered_as_the_library_does_or_refused(name: str
         changed[feature] = changed[feature].astype(object)
         changed.loc[1, feature] = "unheard-of"
         if not is_refused(case, changed):
-            same(case, changed)
+            assert_same_answers(case, changed)
             continue
         with pytest.raises(Exception, match=r"categor|unheard|unknown"):
             case.own(changed)

@@ -59,7 +59,7 @@ def content(own: Decoded) -> Any:
     return refused, values, list(rows.ids), list(rows.keys), list(rows.classes), list(rows.records)
 
 
-def same_both_ways(kind: type[Decoder], records: Sequence[Any], model: ModelReading | None = None) -> Decoded:
+def assert_same_both_ways(kind: type[Decoder], records: Sequence[Any], model: ModelReading | None = None) -> Decoded:
     model = model or ModelReading(NUMERIC, UTC)
     messages = [json.dumps(record).encode() for record in records]
     found = decoded(kind, messages, model)
@@ -82,7 +82,7 @@ ODD_OWN = st.fixed_dictionaries(
 
 @given(st.lists(OWN, min_size=1, max_size=4), st.lists(ODD_OWN, max_size=1))
 def test_own_rows_are_the_same_one_by_one(good: Sequence[Any], odd: Sequence[Any]) -> None:
-    same_both_ways(OwnDecoder, [*good, *odd])
+    assert_same_both_ways(OwnDecoder, [*good, *odd])
 
 
 @given(
@@ -96,7 +96,7 @@ def test_own_rows_are_the_same_one_by_one(good: Sequence[Any], odd: Sequence[Any
 def test_own_rows_by_name_are_the_same_one_by_one(records: Sequence[Any], complete: bool) -> None:
     for record in records:
         record["features"] |= {"b": 1.5, "other": "x"} if complete else {}
-    found = same_both_ways(OwnDecoder, records)
+    found = assert_same_both_ways(OwnDecoder, records)
     assert (found.rows is not None) is complete
 
 
@@ -129,7 +129,7 @@ BENTOML = st.fixed_dictionaries(
 
 @given(st.lists(BENTOML, min_size=1, max_size=4))
 def test_lines_of_bentoml_are_the_same_one_by_one(records: Sequence[Any]) -> None:
-    same_both_ways(BentomlDecoder, records)
+    assert_same_both_ways(BentomlDecoder, records)
 
 
 @given(st.lists(PRINTED, min_size=1, max_size=4))
@@ -159,7 +159,7 @@ def test_records_of_fluent_bit_are_the_same_one_by_one(kinds: Sequence[str], is_
         "payload": {"date": 1.7e9, "topic": "t", "partition": 0, "offset": 3, "payload": line},
     }
     chosen = [kinds[0]] * len(kinds) if is_uniform else kinds
-    found = same_both_ways(FluentBitDecoder, [records[kind] for kind in chosen])
+    found = assert_same_both_ways(FluentBitDecoder, [records[kind] for kind in chosen])
     assert found.rows is not None
     assert len(found.rows) == len(kinds)
 
@@ -199,8 +199,8 @@ METADATA = st.fixed_dictionaries(
     ),
 )
 def test_captures_of_sagemaker_are_the_same_one_by_one(good: Sequence[Any], odd: Sequence[Any]) -> None:
-    same_both_ways(SagemakerDecoder, good)
-    same_both_ways(SagemakerDecoder, [*good, *odd])
+    assert_same_both_ways(SagemakerDecoder, good)
+    assert_same_both_ways(SagemakerDecoder, [*good, *odd])
 
 
 def test_usual_captures_of_sagemaker_have_a_short_way() -> None:
@@ -213,7 +213,9 @@ def test_usual_captures_of_sagemaker_have_a_short_way() -> None:
     rows = SagemakerDecoder(ModelReading(NUMERIC, UTC)).uniform(fields)
     assert rows is not None
     assert (rows.features, rows.ids) == ([[0, 2, 3], [1, 2, 3], [2, 2, 3]], ["e0", "e1", "e2"])
-    same_both_ways(SagemakerDecoder, [*records, {"groundTruthData": {"data": "1", "encoding": "CSV"}, **records[0]}])
+    assert_same_both_ways(
+        SagemakerDecoder, [*records, {"groundTruthData": {"data": "1", "encoding": "CSV"}, **records[0]}]
+    )
 
 
 class PairsOneByOne(CloudEventDecoder):
@@ -265,7 +267,7 @@ def test_ids_of_all_rows_are_those_of_each(id_: str, rows: int) -> None:
 def test_a_bad_record_costs_none_of_the_others_in_any_part() -> None:
     records: list[Any] = [{"features": [n, 2, 3], "prediction": 0.5} for n in range(3 * PART_RECORDS)]
     records[PART_RECORDS + 7] = {"features": [1, "two", 3], "prediction": 0.5}
-    found = same_both_ways(OwnDecoder, records)
+    found = assert_same_both_ways(OwnDecoder, records)
     assert [own.position for own in found.refused] == [PART_RECORDS + 7]
     assert found.rows is not None
     assert list(found.rows.records) == [n for n in range(len(records)) if n != PART_RECORDS + 7]
@@ -275,8 +277,8 @@ def test_a_bad_record_costs_none_of_the_others_in_any_part() -> None:
 def test_categories_and_classes_are_the_same_one_by_one() -> None:
     model = ModelReading(small_baseline(), UTC, ("stays", "leaves"))
     rows = [{"age": 41.5, "flag": True, "city": city} for city in ("south", "hamlet", None)]
-    same_both_ways(OwnDecoder, [{"features": row, "prediction": 0.25} for row in rows], model)
-    same_both_ways(
+    assert_same_both_ways(OwnDecoder, [{"features": row, "prediction": 0.25} for row in rows], model)
+    assert_same_both_ways(
         OwnDecoder, [{"features": row, "prediction": 0.25, "prediction_class": "stays"} for row in rows], model
     )
 
