@@ -21,7 +21,7 @@ from driftgauge.drift.novelty.novelty import OUTLIER, Novelty
 from driftgauge.drift.novelty.outlier_scorer import NoveltyScorer
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable
 from driftgauge.drift.reference.content import baseline_content
-from driftgauge.drift.reference.sizes import SizeReference, larger_ranges, of_size
+from driftgauge.drift.reference.sizes import SizeReference, larger_range, larger_ranges, of_size
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
 from driftgauge.drift.statistics.psi import (
@@ -324,10 +324,8 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
     """Return the baseline with the larger expected ranges and tau of it and another of the same columns."""
     columns = []
     for own, its in zip(baseline.columns, other.columns, strict=True):
-        sizes = sorted({*own.expected_range, *its.expected_range})
-        known = (own.expected_range, its.expected_range)
         larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
-        variation = {size: max(of_size(one, size) for one in known) for size in sizes}
+        variation = larger_range(own.expected_range, its.expected_range)
         live = max((one.expected_live_tau for one in (own, its) if one.expected_live_tau is not None), default=None)
         larger = replace(larger, expected_live_tau=live)
         taken = {key: getattr(larger, key) for key in ("tau", "trending", "expected_live_tau")}

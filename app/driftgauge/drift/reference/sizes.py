@@ -68,11 +68,12 @@ def of_size(known: Mapping[int, float], rows: int) -> float:
     return known[sizes[max(0, bisect_right(sizes, rows) - 1)]] if sizes else 0.0
 
 
+def larger_range(own: Mapping[int, float], its: Mapping[int, float]) -> dict[int, float]:
+    """Return the larger of two expected ranges at each size that one of them knows."""
+    return {size: max(of_size(own, size), of_size(its, size)) for size in sorted({*own, *its})}
+
+
 def larger_ranges(own: ColumnBaseline, its: ColumnBaseline) -> dict[str, dict[int, float]]:
     """Return the larger expected ranges of two references of a column, by statistic and size."""
-    found: dict[str, dict[int, float]] = {}
-    for name in sorted({*own.expected_sizes, *its.expected_sizes}):
-        known = [one.expected_sizes.get(name, {}) for one in (own, its)]
-        sizes = sorted({size for one in known for size in one})
-        found[name] = {size: max(of_size(one, size) for one in known) for size in sizes}
-    return found
+    first, other = own.expected_sizes, its.expected_sizes
+    return {name: larger_range(first.get(name, {}), other.get(name, {})) for name in sorted({*first, *other})}
