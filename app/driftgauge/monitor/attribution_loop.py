@@ -8,11 +8,9 @@ from typing import Final
 from driftgauge.drift.attribution.known import KnownAttributions
 from driftgauge.monitor.attributions import AttributionMonitor
 from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.step_loop import StepLoop
+from driftgauge.monitor.step_loop import MOST_LOOKS_SECONDS, StepLoop
 
 PROBLEM: Final = "attributions_not_compared"
-MOST_LOOKS_SECONDS: Final = 5.0
-"""How often a worker looks whether a comparison is due."""
 
 
 class AttributionLoop(StepLoop[AttributionMonitor]):

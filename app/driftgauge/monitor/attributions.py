@@ -74,10 +74,7 @@ class AttributionMonitor:
 
     def step(self, now: float) -> bool:
         """Compare if it is due and no other worker does; nothing is ever left to do. `now` is seconds since 1970."""
-        if self._is_due(now):
-            with self._turns.alone() as is_alone:
-                if is_alone and self._is_due(now):
-                    self._compare(now)
+        self._turns.once(lambda: self._is_due(now), lambda: self._compare(now))
         return False
 
     def _is_due(self, now: float) -> bool:

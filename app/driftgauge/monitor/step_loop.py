@@ -13,6 +13,8 @@ from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 
 REST_FACTOR: Final = 10.0
 """Least pause after a step, as a multiple of its duration, unless a smaller one is given."""
+MOST_LOOKS_SECONDS: Final = 5.0
+"""How often a worker looks, at most, whether work that one worker does for all is due."""
 
 
 class Steps(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,14 @@ class Turns:
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self._path: Final = None if folder is None else folder / f"shared-{name}-turn.lock"
+
+    def once(self, is_due: Callable[[], bool], work: Callable[[], object]) -> None:
+        """Do work if it is due and no other worker is at it."""
+        if not is_due():
+            return
+        with self.alone() as is_alone:
+            if is_alone and is_due():  # another worker may have done it meanwhile
+                work()
 
     @contextmanager
     def alone(self, wait_seconds: float | None = None) -> Iterator[bool]:

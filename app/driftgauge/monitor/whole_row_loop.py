@@ -9,12 +9,10 @@ from typing import Final
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.multivariate.compared import ComparedRows, RowComparison
 from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.step_loop import StepLoop
+from driftgauge.monitor.step_loop import MOST_LOOKS_SECONDS, StepLoop
 from driftgauge.monitor.whole_rows import WholeRowMonitor
 
 PROBLEM: Final = "whole_rows_not_compared"
-MOST_LOOKS_SECONDS: Final = 5.0
-"""How often a worker looks whether a comparison is due."""
 
 
 class WholeRowLoop(StepLoop[WholeRowMonitor]):
