@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from driftgauge.checks.engine_profile import EngineProfiler
+from driftgauge.checks.profiling import profile as count
+from driftgauge.drift.reference.columns import column_content
 from driftgauge.engines.options import EngineOptions
 from driftgauge.engines.source import opened
 from driftgauge.errors import TableError
+from driftgauge.models.bundle import FeatureKind
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
+from driftgauge.models.creation.engine_baseline import EnginePlan, baseline_in_engine
 from driftgauge.tables.table import read_table
 
 DUCKDB = EngineOptions(engine="duckdb")
@@ -79,6 +86,29 @@ def test_folders_below_the_named_one_give_columns_with_their_zeros(tmp_path: Pat
     assert sorted(found.column_names) == ["hour", "shop", "x"]
     assert (found["hour"].to_pylist(), found["shop"].to_pylist()) == (["07", "10"], [5, 6])
     assert read(root / "hour=07" / "shop=5" / "a.parquet").column_names == ["x"]
+
+
+FOLDERS = ["07 10", "7 10", "1.5 2", "true false", "07 a", "a%20b c", "07 __HIVE_DEFAULT_PARTITION__"]
+CATEGORIES: dict[str, FeatureKind] = {"k": "categorical"}
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"), [*((own, {}) for own in [*FOLDERS, " 2", "NA 2"]), *((own, CATEGORIES) for own in FOLDERS)]
+)
+def test_columns_of_folders_are_those_of_the_table_in_memory(
+    tmp_path: Path, values: str, kinds: dict[str, FeatureKind]
+) -> None:
+    for index, value in enumerate(values.split(" ")):
+        (tmp_path / f"k={value}").mkdir()
+        write(tmp_path / f"k={value}", a=pa.table({"x": np.arange(50.0) + index}))
+    options = BaselineOptions(kinds=kinds)
+    expected = create_baseline(tmp_path, options)
+    for plan in (EnginePlan(), EnginePlan(fetched_cells=0)):
+        with opened(tmp_path, DUCKDB) as source:
+            found = baseline_in_engine(source, options, plan).built.baseline
+            (profile,) = EngineProfiler(source, expected).profiles()
+        assert [column_content(own) for own in found.columns] == [column_content(own) for own in expected.columns]
+    np.testing.assert_array_equal(profile.counts, count(expected, tmp_path).counts)
 
 
 def write_csv(folder: Path, **files: str) -> Path:

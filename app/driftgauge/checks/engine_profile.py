@@ -48,6 +48,7 @@ class EngineProfiler:
         require_columns(present, [*names, *([time] if time else [])], source.label)
         if baseline.is_by_hour and time is None:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
+        source = source.of_kinds({own.name: own.kind for own in baseline.columns if own.name in names})
         self._source = source
         self._whole = baseline
         self._baseline: Final = of_columns(baseline, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ _PYTHON_ROWS_AT_ONCE: Final = 65_536
 _DAMAGED: Final = ("don't know what type", "TProtocolException")
 """What DuckDB says of a page of Parquet that it cannot read."""
 _SEED: Final = 0
+SPELLED: Final = ("number", "boolean")
+"""What the texts of a column may spell."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class EngineTable:
     """Whether others use the connection, too."""
     of_files: bool = False
     """Whether it is that of files which DuckDB reads in the same order each time."""
+
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """What the texts of some columns spell, as in the names of folders: `number` or `boolean`."""
+
+    def of_kinds(self, kinds: Mapping[str, Kind]) -> EngineTable:
+        """Return the table with numbers in place of the texts that spell them, except in columns of categories."""
+        numbers = {
+            name: (self.table[name].try_cast("boolean") if of == "boolean" else self.table[name]).try_cast("float64")
+            for name, of in self.spelled.items()
+            if kinds.get(name) != "categorical"
+        }
+        return replace(self, table=self.table.mutate(**numbers), spelled={}) if numbers else self
 
     @property
     def column_names(self) -> tuple[str, ...]:

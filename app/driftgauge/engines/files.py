@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from driftgauge.common.quoting import listed
 from driftgauge.engines.arrow_types import as_in_arrow
+from driftgauge.engines.engine import SPELLED
 from driftgauge.errors import TableError
-from driftgauge.tables.stream import is_hidden
+from driftgauge.tables.csv_types import inferred
+from driftgauge.tables.stream import NO_VALUE, is_hidden
 
 _NUMBER: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)")
 _FOLDER: Final = re.compile(r"(?<![^/])([^/=]+)=([^/]*)/")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,17}|__HIVE_DEFAULT_PARTITION__")
-_PADDED: Final = re.compile(r"0[0-9]+")
+_CAST: Final = {"whole": "int64", "time": "timestamp"}
+"""Types of columns of folders, where DuckDB is not to find them itself."""
 _ANY: Final = '"NULL"'
 """The type of a column without values."""
 _SCHEMA: Final = "SELECT file_name, name, coalesce(num_children, 0), duckdb_type FROM parquet_schema(?)"
@@ -61,26 +66,39 @@ def _literal(value: bool | int | str | Sequence[str]) -> str:
     return str(value) if isinstance(value, bool | int) else f"[{', '.join(map(_literal, value))}]"
 
 
-def parquet_table(connection: Any, paths: str | Sequence[str], root: str | None = None) -> Any:
+def parquet_table(connection: Any, paths: str | Sequence[str], root: str | None = None) -> tuple[Any, dict[str, str]]:
     """Return the table of Parquet files, in which a column has one type; TableError if it cannot have one.
+
+    Beside it is what the texts of some columns of folders spell, such as 07: `number` or `boolean`.
 
     `root` is the file that was named, or the folder with a slash at its end: only folders below it give columns.
     """
     types = _types(connection, paths)
     folders = _columns_of_folders([_below(file, root) for file in types])
     how: dict[str, bool] = {"hive_partitioning": root is None or bool(folders)}
-    is_padded = any(_PADDED.fullmatch(value) for values in folders.values() for value in values)
-    if is_padded:  # DuckDB would make 7 of 07
+    cells = {name: _sort_of(values) for name, values in folders.items()}
+    if not {*cells.values()} <= {"whole", "text"}:  # DuckDB would make 7 of 07, and text of 1.5
         how["hive_types_autocast"] = False
     later: set[str] = set()
     if _differ(types):  # without union_by_name, a column has its type in the first file, and numbers are rounded to it
         how["union_by_name"] = True
         later = _later(types)
     table = as_in_arrow(connection, table_of(connection, "read_parquet", paths, **how), paths, types.values())
-    if is_padded:
-        numbers = [name for name, values in folders.items() if all(map(_WHOLE.fullmatch, values))]
-        table = table.mutate(**{name: table[name].cast("int64") for name in numbers})
-    return _without(table, later | _above(root, folders))
+    if "hive_types_autocast" in how:
+        table = table.mutate(**{name: table[name].cast(_CAST[of]) for name, of in cells.items() if of in _CAST})
+    spelled = {name: of for name, of in cells.items() if of in SPELLED}
+    return _without(table, later | _above(root, folders)), spelled
+
+
+def _sort_of(values: Collection[str]) -> str:
+    """Return what the values of a folder's column spell, as for one in memory; whole numbers are in plain spelling."""
+    if all(map(_WHOLE.fullmatch, values)):
+        return "whole"
+    texts = pa.chunked_array([pa.array([None if value == NO_VALUE else value for value in values], pa.string())])
+    sort, typed = inferred(texts, "nothing")
+    if sort == "time" and typed is not None:
+        return "time" if pa.types.is_timestamp(typed.type) else "text"
+    return "text" if sort == "nothing" else sort
 
 
 def csv_table(connection: Any, paths: str | Sequence[str], root: str | None = None) -> Any:

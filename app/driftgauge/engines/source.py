@@ -99,7 +99,8 @@ def _open(source: str, options: EngineOptions, temp: Path) -> EngineTable:
     if address is not None and address.has_raw_password:
         raise TableError(f"cannot open {label}: write / ? # of the password as %2F %3F %23")
     if address is None or address.scheme not in SCHEMES:
-        return EngineTable(_of_files(source, options, temp), label, of_files=True)
+        table, spelled = _of_files(source, options, temp)
+        return EngineTable(table, label, of_files=True, spelled=spelled)
     openers: dict[str, Callable[[], Any]] = {
         "duckdb": lambda: _duckdb(address.path.removeprefix("/") or ":memory:", options, temp, read_only=True),
         "spark": lambda: spark_connection(address.host, dict(address.others)),
@@ -245,8 +246,8 @@ def _duckdb(database: str, options: EngineOptions, temp: Path, *, read_only: boo
     return ibis.duckdb.connect(database, read_only=read_only and database != ":memory:", **settings)
 
 
-def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
-    """Return the table of files that DuckDB reads, from here or by fsspec from elsewhere."""
+def _of_files(source: str, options: EngineOptions, temp: Path) -> tuple[Any, Mapping[str, str]]:
+    """Return the table of files that DuckDB reads, from here or by fsspec from elsewhere, and what its texts spell."""
     label = without_password(source)
     connection = _try(label, lambda: _duckdb(":memory:", options, temp))
     try:
@@ -256,15 +257,16 @@ def _of_files(source: str, options: EngineOptions, temp: Path) -> Any:
         raise
 
 
-def _table_of_files(connection: Any, source: str, label: str) -> Any:
+def _table_of_files(connection: Any, source: str, label: str) -> tuple[Any, Mapping[str, str]]:
     paths, root = _found(connection, source, label)
     if not paths:
         raise TableError(f"cannot read {label}: there is no such file")
     first = paths if isinstance(paths, str) else paths[0]
     if first.endswith(_PARQUET):
-        return _try(label, lambda: parquet_table(connection, paths, root))
+        table, spelled = _try(label, lambda: parquet_table(connection, paths, root))
+        return table, spelled
     if first.endswith(_CSV):
-        return _try(label, lambda: csv_table(connection, paths, root))
+        return _try(label, lambda: csv_table(connection, paths, root)), {}
     raise TableError(f"cannot read {label}: duckdb reads Parquet and CSV files here; leave out --engine duckdb")
 
 

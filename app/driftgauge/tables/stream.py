@@ -15,7 +15,8 @@ from driftgauge.common.quoting import listed
 from driftgauge.errors import TableError
 from driftgauge.tables.files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
 
-_NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
+NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
+"""Stands for a missing value in the name of a folder."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _partition(path: Path) -> dict[str, str | None]:
     """Return the columns given by folder names such as `day=2026-01-31`."""
     pairs = [folder.partition("=") for folder in path.parts[:-1]]
     found = {unquote(name): unquote(value) for name, equals, value in pairs if equals}
-    return {name: None if value == _NO_VALUE else value for name, value in found.items()}
+    return {name: None if value == NO_VALUE else value for name, value in found.items()}
 
 
 def require_columns(present: Sequence[str], requested: Sequence[str], what: str) -> None:

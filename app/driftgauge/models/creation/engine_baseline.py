@@ -98,6 +98,8 @@ def baseline_in_engine(
     names = [name for name in source.column_names if name not in left_out]
     if not names:
         raise BaselineError("the reference has no columns: name at least one feature")
+    texts: dict[str, Kind] = {name: "categorical" for name, kind in options.kinds.items() if kind == "text"}
+    source = source.of_kinds({**_stated(names, options), **texts})
     rows = source.count()
     if rows == 0:
         raise BaselineError("the reference has no rows: a baseline needs at least one")
