@@ -184,6 +184,9 @@ def test_no_part_is_counted_twice() -> None:
         merged_baseline(FIRST, [FIRST], created=CREATED)
     with pytest.raises(BaselineError, match="the partition part 1 is in two of the profiles: give each once"):
         merged_baseline(FIRST, [part, profile_against(FIRST, 10, 2), part], created=CREATED)
+    hour = profile_against(FIRST, 10, 2).named("part 1#2026-01-31T07:00:00Z")
+    with pytest.raises(BaselineError, match="T07:00:00Z are in the profile of part 1 too: give the one or the other"):
+        merged_baseline(FIRST, [hour, part], created=CREATED)
 
 
 def test_notes_say_what_profiles_cannot_give() -> None:

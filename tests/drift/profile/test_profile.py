@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -117,6 +118,27 @@ def test_a_partition_is_not_counted_twice() -> None:
     a, b = partition("a", rows_of(10)), partition("b", rows_of(10))
     with pytest.raises(ProfileError, match="the partition a is in two of the profiles"):
         merge_profiles([merge_profiles([a, b]), a])
+
+
+@pytest.mark.parametrize(
+    ("whole", "period"),
+    [
+        ("t.csv", "t.csv#2026-01-31"),
+        ("t.csv", "t.csv#2026-01-31T07:00:00Z"),
+        ("t.csv#2026-01-31", "t.csv#2026-01-31T07:00:00Z"),
+    ],
+)
+def test_a_table_is_not_counted_as_a_whole_and_by_period(whole: str, period: str) -> None:
+    profiles = [partition(name, rows_of(10)) for name in (whole, period)]
+    message = f"the rows of {period} are in the profile of {whole} too: give the one or the other"
+    for ordered in (profiles, profiles[::-1]):
+        with pytest.raises(ProfileError, match=re.escape(message)):
+            merge_profiles(ordered)
+
+
+def test_periods_of_a_table_and_other_tables_are_counted() -> None:
+    names = ("t.csv#2026-01-31T07:00:00Z", "t.csv#2026-01-31T08:00:00Z", "t.csv#2026-02-01", "u.csv", "t.csv#1", "t")
+    assert merge_profiles(partition(name, rows_of(10)) for name in names).rows == 60
 
 
 def test_names_of_partitions_are_bounded() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,6 +12,7 @@ import numpy as np
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, FloatArray
 from driftgauge.drift.profile.exact_sums import ExactSums
+from driftgauge.drift.profile.partitions import Partitions
 from driftgauge.drift.profile.profile import Profile
 from driftgauge.drift.reference.baseline import Baseline, varying_as
 from driftgauge.drift.reference.build import QUANTILES
@@ -85,9 +85,10 @@ def _require_each_once(first: Baseline, others: Sequence[Baseline | Profile]) ->
     hashes = [first.hash, *(other.hash for other in others if isinstance(other, Baseline))]
     if len(set(hashes)) < len(hashes):
         raise BaselineError("two of the baselines are the same, and their rows would count twice: give each once")
-    partitions = [name for other in others if isinstance(other, Profile) for name in other.partitions]
-    if twice := [name for name, count in Counter(partitions).items() if count > 1]:
-        raise BaselineError(f"the partition {min(twice)} is in two of the profiles: give each once")
+    partitions = Partitions()
+    for other in others:
+        if isinstance(other, Profile) and (twice := partitions.add(other.partitions)):
+            raise BaselineError(twice)
 
 
 def _require_profile(first: Baseline, profile: Profile) -> None:

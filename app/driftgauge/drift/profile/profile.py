@@ -11,6 +11,7 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.profile.exact_sums import Sums
+from driftgauge.drift.profile.partitions import Partitions
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import ProfileError
 
@@ -105,20 +106,19 @@ class ProfileTotals:
             hours=first.hours.copy(),
             in_hour={hour: counts.copy() for hour, counts in first.in_hour.items()},
         )
-        self._partitions = set(first.partitions)
+        self._partitions: Final = Partitions()
+        self._partitions.add(first.partitions)
 
     def add(self, other: Profile) -> None:
         """Add a profile; ProfileError as `merge_profiles` has it."""
         own = self._sum
         require_same(own, other)
-        twice = self._partitions.intersection(other.partitions)
-        if twice:
-            raise ProfileError(f"the partition {min(twice)} is in two of the profiles: give each once")
+        if twice := self._partitions.add(other.partitions):
+            raise ProfileError(twice)
         if own.rows + other.rows > MOST_ROWS:
             raise ProfileError(
                 f"the profiles have more than {MOST_ROWS:,} rows: one of them is damaged, or not a profile"
             )
-        self._partitions.update(other.partitions)
         if len(self._partitions) > MOST_PARTITIONS:
             raise ProfileError(
                 f"the profiles are of more than {MOST_PARTITIONS:,} partitions, and no more can be named: merge some "
@@ -139,7 +139,7 @@ class ProfileTotals:
 
     def profile(self) -> Profile:
         """Return the profile of all rows so far; nothing can be added after it."""
-        return replace(self._sum, partitions=tuple(sorted(self._partitions)))
+        return replace(self._sum, partitions=tuple(self._partitions))
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
