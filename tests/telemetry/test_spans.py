@@ -255,6 +255,25 @@ def test_spans_without_room_are_dropped_and_counted_while_the_collector_does_not
     assert own.items() == {"sent": 1_024, "failed": 0, "dropped": 88}
 
 
+def test_no_exemplar_leads_to_a_span_that_was_dropped() -> None:
+    own = Tracing(1.0, most=512)
+    own.kept.may_go_on.clear()
+    own.trace(count=512)
+    assert own.kept.has_begun.wait(60.0)  # these are being sent; as many again have room
+    ended = []
+    for seconds in [0.004] * 512 + [0.3]:
+        span = own.tracer.begin({**HTTP, "headers": []})
+        assert span is not None
+        span.answered("POST", "/predict", 200, seconds)
+        span.end()
+        ended.append(span.ids[1])
+    assert own.items()["dropped"] == 1
+    found = own.tally.facts(NOW, 0.05).exemplars["POST", "/predict"]
+    assert [one.span_id for one in found.values()] == ended[-2:-1]
+    own.kept.may_go_on.set()
+    own.close()
+
+
 def test_at_the_end_what_cannot_be_sent_in_time_is_counted_as_dropped() -> None:
     own = Tracing(1.0)
     own.kept.may_go_on.clear()

@@ -58,6 +58,11 @@ class CountedExporter(SpanExporter):
         self._is_abandoned = False
         self._lock = threading.Lock()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the next span that ends will wait to be sent; certain in the thread in which spans end."""
+        return self._waiting < self._most and not self._is_abandoned
+
     def admit(self) -> bool:
         """Return whether there is room for a span, which then waits; one without room is counted."""
         with self._lock:
@@ -125,13 +130,17 @@ class BoundedProcessor(BatchSpanProcessor):
 class RequestSpan:
     """The span of one request."""
 
-    __slots__ = ("_clock", "_method", "_note", "_span")
+    __slots__ = ("_clock", "_exporter", "_found", "_method", "_span", "_tally")
 
-    def __init__(self, span: Span, method: str, note: Callable[..., None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, span: Span, method: str, exporter: CountedExporter, tally: Tally, clock: Callable[[], float]
+    ) -> None:
         self._span = span
         self._method = method
-        self._note = note
+        self._exporter = exporter
+        self._tally = tally
         self._clock = clock
+        self._found: tuple[tuple[str, str], int, Exemplar] | None = None
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -153,7 +162,7 @@ class RequestSpan:
         self._span.set_attributes(attributes)
 
     def answered(self, method: str, route: str, code: int, seconds: float) -> None:
-        """Say what was answered, and keep it as an exemplar of its bucket of the histogram of requests."""
+        """Say what was answered; it is an exemplar of its bucket of the histogram of requests once it has ended."""
         self._span.update_name(f"{_named(self._method)} {route}")
         self._span.set_attributes({"http.route": route, "http.response.status_code": code})
         if code >= SERVER_ERROR:
@@ -161,11 +170,14 @@ class RequestSpan:
             self._span.set_status(StatusCode.ERROR)
         trace_id, span_id = self.ids
         found = Exemplar(trace_id, span_id, seconds, self._clock())
-        self._note((method, route), bisect_left(LATENCY_BUCKETS, seconds), found)
+        self._found = (method, route), bisect_left(LATENCY_BUCKETS, seconds), found
 
     def end(self) -> None:
-        """End it; it is sent later."""
+        """End it; it is sent later, or dropped, and then no exemplar leads to it."""
+        is_sent = self._exporter.has_room
         self._span.end()
+        if is_sent and self._found is not None:
+            self._tally.note(*self._found)
 
 
 class RequestTracer:
@@ -199,7 +211,7 @@ class RequestTracer:
         span = self._tracer.start_span(_named(method), parent or Context(), SpanKind.SERVER, _attributes(scope, method))
         if not span.is_recording():
             return None
-        return RequestSpan(span, method, self._tally.note, self._clock)
+        return RequestSpan(span, method, self._exporter, self._tally, self._clock)
 
     def _parent(self, headers: Headers) -> Context | None:
         """Return the caller's trace (W3C Trace Context); None without a valid one."""
