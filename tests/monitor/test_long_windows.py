@@ -171,6 +171,31 @@ def test_rows_of_a_clock_that_was_ahead_leave_the_long_windows(tmp_path: Path) -
     worker.store.leave()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_verdict_of_several_workers_is_on_new_rows_after_the_clock_is_set_back(
+    tmp_path: Path, restarts: bool
+) -> None:
+    now, workers = START, [worker_in(tmp_path, START) for _ in range(3)]
+    for day in range(3):
+        for worker in workers:
+            worker.observe(some_rows(400, day), arrival=now + np.linspace(0.0, DAY - 1.0, 400))
+        now += DAY
+        workers[0].evaluate(now)
+    workers.pop().store.leave()  # its rows are the newest for the clock that was ahead
+    now -= 40.0 * DAY
+    for worker in workers:
+        worker.observe(some_rows(600, 7, age=75.0), arrival=now + np.linspace(0.0, 3_000.0, 600))
+    now += 3_600.0
+    if restarts:
+        workers.pop().store.leave()
+    window = workers[0].evaluate(now).report.windows["1000"]
+    assert (window.rows, window.end) == (1_000, now - 600.0)
+    assert window.start is not None
+    assert window.start > now - 3_600.0
+    for worker in workers:
+        worker.store.leave()
+
+
 def test_a_clock_that_jumps_ahead_for_good_keeps_the_days_that_are_still_inside(tmp_path: Path) -> None:
     recount, worker = Recount(), worker_in(tmp_path, START)
     for now in START + DAY * np.array([0.0, 1.0, 2.0, 25.0, 31.5, 100.0]):

@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,6 +30,8 @@ from driftgauge.state.pages import Page
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 
+AHEAD_SECONDS: Final = 300.0
+"""An arrival more than this after the latest time that was counted is of a clock that was ahead."""
 _NO_PLACES: Final = np.empty(0, np.int64)
 
 
@@ -76,13 +79,20 @@ class CatchUp:
         is_last = all(end == logs[key][1] for key, end in after.items())
         return PendingRows(replace(rows, at=np.where(rows.at > limit, now, rows.at)), after, damaged, is_last)
 
-    def newest(self, logs: Mapping[int, LogReader], positions: Mapping[int, int]) -> tuple[Rows, list[int]]:
-        """Return the newest rows that were counted, as many as the largest window holds, and which logs lack some."""
+    def newest(
+        self, logs: Mapping[int, LogReader], positions: Mapping[int, int], latest: float
+    ) -> tuple[Rows, list[int]]:
+        """Return the newest rows that were counted, as many as the largest window holds, and which logs lack some.
+
+        `latest` is the latest time that was counted. Rows of a clock that was ahead of it are older than those since.
+        """
         rows, parts, codes, damaged = self._shape.window_rows, [], [], []
-        arrivals = [log.arrivals(max(0, positions[key] - rows), positions[key]) for key, log in logs.items()]
+        limit = latest + AHEAD_SECONDS if self._shape.clock == "arrival" else math.inf
+        arrivals = [log.arrivals(max(0, positions[key] - rows), positions[key], limit) for key, log in logs.items()]
         for (key, log), held in zip(logs.items(), newest_of(arrivals, rows), strict=True):
             begin = positions[key] - held
-            parts.append(log.read(begin, positions[key]))
+            part = log.read(begin, positions[key])
+            parts.append(replace(part, arrival=np.where(part.arrival <= limit, part.arrival, -math.inf)))
             if not parts[-1].valid.all():
                 damaged.append(key)
             codes.append(self._cache.codes(key, begin, parts[-1].values, keep=key not in damaged))

@@ -124,10 +124,14 @@ class LogReader:
         cells[~valid, VALUES:] = math.nan
         return StreamRows(cells[:, VALUES:-1], cells[:, ARRIVAL], cells[:, AT], valid)
 
-    def arrivals(self, begin: int, end: int) -> FloatArray:
-        """Return when rows `begin` to `end` had come, ascending; NaN-free, -inf before the first one known."""
+    def arrivals(self, begin: int, end: int, limit: float = math.inf) -> FloatArray:
+        """Return when rows `begin` to `end` had come, ascending; NaN-free, -inf before the first one known.
+
+        An arrival later than `limit` is not known: it is of a clock that was ahead.
+        """
         arrival = self.records[np.arange(begin, end) % len(self.records), ARRIVAL].view(np.float64)
-        ordered: FloatArray = np.maximum.accumulate(np.nan_to_num(arrival, nan=-math.inf, posinf=-math.inf))
+        known = np.where(arrival <= limit, arrival, -math.inf)
+        ordered: FloatArray = np.maximum.accumulate(np.nan_to_num(known, nan=-math.inf, posinf=-math.inf))
         return ordered
 
     def checks(self, records: WordArray) -> WordArray:

@@ -339,7 +339,9 @@ class Store:
         return self._newest(*self._logs())
 
     def _newest(self, logs: Mapping[int, Slot], root: Root) -> Rows:
-        rows, damaged = self._catch_up.newest({key: slot.log for key, slot in logs.items()}, root.positions)
+        rows, damaged = self._catch_up.newest(
+            {key: slot.log for key, slot in logs.items()}, root.positions, root.progress.head.at
+        )
         for key in damaged if self.lost is None else ():
             self.note(f"{logs[key].number}.log: damaged rows were left out of the windows")
         return rows
