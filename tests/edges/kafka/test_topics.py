@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
 from driftgauge.edges.kafka import consumer
+from driftgauge.edges.kafka.batches import Batch
 from driftgauge.edges.kafka.consumer import LOST, NEW_TOPIC, SHARED
 from driftgauge.edges.kafka.options import KafkaOptions
+from driftgauge.state.source_positions import Partition
 
 from tests.edges.kafka.test_consumer import Process, numbers, options, running, until
 from tests.messages import TOPIC, Broker, broker, send
@@ -88,6 +92,31 @@ def test_messages_that_were_deleted_before_they_were_counted_are_said(
     with running(new, tmp_path / "another") as other:  # the group has counted all
         until(lambda: other.consumer.facts.partitions == 1)
         assert other.consumer.facts.lost == 0
+
+
+def test_messages_that_are_deleted_under_a_process_that_waits_for_room_are_said(
+    kafka: Broker, topic: str, new: KafkaOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.create(topic, 1)
+    with running(new, tmp_path) as process:
+        until(lambda: process.consumer.facts.partitions == 1)
+        has_room, take = threading.Event(), process.consumer._taker.take
+
+        def take_with_room(batch: Batch, wait: Callable[[Partition], bool], *more: Any) -> bool:
+            while not has_room.is_set():
+                wait(batch.partition)
+            return take(batch, wait, *more)
+
+        monkeypatch.setattr(process.consumer._taker, "take", take_with_room)
+        send(kafka.address, topic, numbers(1), 1)
+        until(lambda: process.consumer.facts.pauses > 0)
+        send(kafka.address, topic, numbers(199, 1), 1)
+        kafka.delete_before(topic, 0, 150)
+        has_room.set()
+        until(lambda: len(process.kept.ages) == 51)
+        assert process.consumer.facts.lost == 149
+        assert "Kafka had deleted 149 messages before they were counted" in said(process, LOST)
+    assert process.kept.ages == [float(number) for number in (0, *range(150, 200))]
 
 
 def test_a_topic_that_is_created_again_is_read_from_its_first_message(
