@@ -85,6 +85,7 @@ server_actions_total{action="retrain",result="failed"} RISING
 model_ingest_lag_messages{MODEL} 1200000
 model_ingest_lag_threshold_messages{MODEL,severity="warning"} 100000
 model_ingest_lag_threshold_messages{MODEL,severity="critical"} 1000000
+model_ingest_lost_timestamp_seconds{MODEL} LATELY
 model_feature_constraint_severity{MODEL,feature_name="temp",constraint="range"} 3
 model_feature_constraint_violation_ratio{MODEL,feature_name="temp",constraint="range",window="1000"} 0.25
 model_request_constraint_violations_total{MODEL,constraint="type"} RISING
@@ -179,6 +180,8 @@ ModelIngestStopped: The logs of another server have stopped coming in. The newes
     ago. Its drift is no longer known.
 ModelIngestLag: Reading predictions from Kafka is behind. 1.2M messages of delay 1 in Kafka are not counted yet, above
     the limit for LEVEL. Its drift is that of older rows.
+ModelIngestMessagesLost: Messages in Kafka were deleted before they were counted. Kafka had deleted messages of delay 1
+    10m #s ago, when a process came to them. The verdict on drift lacks their rows.
 ModelPerformanceDegraded: The predictions of delay 1 have become worse. On matured predictions of delay 1 with ground
     truth a metric has dropped significantly against its held-out value, or is beyond its floor.
 ModelOutcomeBeyondLimit: A business outcome of delay 1 is beyond its limit. The outcome revenue of matured predictions
@@ -218,6 +221,7 @@ def metrics_page() -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             text = PAGE.replace("MODEL", 'model_name="delay",model_version="1"').replace("PAST", str(started - 3_600))
+            text = text.replace("LATELY", str(started - 600))
             body = text.replace("RISING", str(1_000 * (time.time() - started))).encode()
             self.send_response(200)
             self.send_header("content-type", "text/plain; version=0.0.4")

@@ -13,7 +13,7 @@ from tests.expositions import FORMATS, Exposition, facts_of, idle
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
-    counted = StreamFacts(messages=7, rebalances=2, errors=3, pauses=4, recovered=6, lost=8)
+    counted = StreamFacts(messages=7, rebalances=2, errors=3, pauses=4, recovered=6, lost=8, lost_at=9.0)
     stream = replace(counted, partitions=5, lag=1_234.0, limits=(1_000.0, 1e6))
     shown = Exposition(accept, [replace(facts_of(idle()), stream=stream)])
     values = {own.name: [s.value for s in shown.family(own.name).samples] for own in STREAM_GAUGES}
@@ -24,10 +24,16 @@ def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
         "model_ingest_pauses_total": [4.0],
         "model_ingest_recovered_rows_total": [6.0],
         "model_ingest_lost_messages_total": [8.0],
+        "model_ingest_lost_timestamp_seconds": [9.0],
         "model_ingest_partitions": [5.0],
         "model_ingest_lag_messages": [1_234.0],
         "model_ingest_lag_threshold_messages": [1_000.0, 1e6],
     }
+
+
+def test_a_consumer_that_lost_nothing_has_no_time_of_a_loss() -> None:
+    shown = Exposition(FORMATS[0], [replace(facts_of(idle()), stream=StreamFacts())])
+    assert "model_ingest_lost_timestamp_seconds{" not in shown.text
 
 
 @pytest.mark.parametrize(("over_http", "newest"), [(None, 7.0), (5.0, 7.0), (9.0, 9.0)])

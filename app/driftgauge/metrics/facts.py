@@ -98,6 +98,8 @@ class StreamFacts:
     """Rows that an earlier process of the state had claimed and not counted."""
     lost: int = 0
     """Messages that Kafka deleted before they were counted."""
+    lost_at: float | None = None
+    """When it came last to such messages, seconds since 1970; None if it has not."""
     partitions: int = 0
     """Partitions that it reads."""
     lag: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -73,6 +74,12 @@ STREAM_GAUGES: Final[tuple[StreamGauge, ...]] = (
         "Messages that Kafka had deleted when this process came to them, before they were counted.",
         _NONE,
         _numbers(lambda stream: stream.lost),
+    ),
+    StreamGauge(
+        "model_ingest_lost_timestamp_seconds",
+        "When this process came last to messages that Kafka had deleted uncounted; absent if it has not.",
+        _NONE,
+        _numbers(lambda stream: math.nan if stream.lost_at is None else stream.lost_at),
     ),
     StreamGauge(
         "model_ingest_partitions",

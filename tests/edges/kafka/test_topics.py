@@ -87,6 +87,7 @@ def test_messages_that_were_deleted_before_they_were_counted_are_said(
     with running(new, tmp_path) as later:
         until(lambda: len(later.kept.ages) == 50)
         assert later.consumer.facts.lost == 50
+        assert 0 <= time.time() - (later.consumer.facts.lost_at or 0.0) < 600
         assert "Kafka had deleted 50 messages before they were counted" in said(later, LOST)
     assert later.monitor.store.rows == 150
     with running(new, tmp_path / "another") as other:  # the group has counted all

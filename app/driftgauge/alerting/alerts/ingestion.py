@@ -1,4 +1,4 @@
-"""Alerts on rows from the logs of other servers: records that cannot be read, a source that stops, and a lag."""
+"""Alerts on rows from the logs of other servers: records that cannot be read, a source that stops, a lag and losses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from driftgauge.metrics.series import INGEST_REFUSED, INGESTED
 
 RANGE: Final = "15m"
 """Range over which the share of refused records is taken."""
+LOST_SECONDS: Final = 3_600
+"""Time for which messages that were lost are said."""
 
 
 def ingestion_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -23,6 +25,7 @@ def ingestion_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield _stopped(options, scope)
     for severity in LIMITS:
         yield _behind(options, scope, severity)
+    yield _lost(options, scope)
 
 
 def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
@@ -68,5 +71,23 @@ def _behind(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert:
         "Reading predictions from Kafka is behind.",
         f"{{{{ $value | humanize }}}} messages of {MODEL} in Kafka are not counted yet, above the limit for "
         f"{severity}. Its drift is that of older rows.",
+        keeps=("model_name", "model_version"),
+    )
+
+
+def _lost(options: MonitoringOptions, scope: Scope) -> Alert:
+    """Return the alert on lost messages.
+
+    It reads the time of the loss, because a process may come to deleted messages before its counter is scraped once.
+    """
+    return Alert(
+        "ModelIngestMessagesLost",
+        "warning",
+        f"time() - max by ({scope.model()}) (last_over_time(model_ingest_lost_timestamp_seconds[{options.window}]))\n"
+        f"  < {LOST_SECONDS}",
+        "",
+        "Messages in Kafka were deleted before they were counted.",
+        f"Kafka had deleted messages of {MODEL} {{{{ $value | humanizeDuration }}}} ago, when a process came to them. "
+        "The verdict on drift lacks their rows.",
         keeps=("model_name", "model_version"),
     )

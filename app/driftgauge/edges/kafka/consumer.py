@@ -62,11 +62,12 @@ class KafkaConsumer:
         retry_seconds: tuple[float, float] = RETRY_SECONDS,
         opened: Callable[[dict[str, Any]], Any] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Hand messages to `taker`; `limits` are the lags that are a warning and critical.
 
-        `opened` returns the client for some properties, `monotonic` seconds that never go back. SettingsError without
-        the client library.
+        `opened` returns the client for some properties, `monotonic` seconds that never go back, `clock` seconds since
+        1970. SettingsError without the client library.
         """
         self._library: Final = client_library()
         self._open: Final = opened or self._library.Consumer
@@ -81,6 +82,7 @@ class KafkaConsumer:
         self._client: Any = None
         self._is_paused = False
         self._monotonic: Final = monotonic
+        self._clock: Final = clock
         self._session_seconds: Final = float(self._config["session.timeout.ms"]) / 1_000
         self._active_at = monotonic()
         self._measure_at = self._look_at = 0.0
@@ -270,7 +272,7 @@ class KafkaConsumer:
 
     def _tell_lost(self, messages: int) -> None:
         if messages:
-            self._update(lost=self._facts.lost + messages)
+            self._update(lost=self._facts.lost + messages, lost_at=self._clock())
             text = f"Kafka had deleted {messages:,} messages before they were counted: let the topic keep them longer "
             self._problems.record(LOST, MessagesLost(f"{text}(retention.ms), or start more processes"))
 
