@@ -226,10 +226,11 @@ def test_a_process_that_stood_still_drops_what_it_fetched_and_joins_the_group_ag
     assert sorted(process.kept.ages) == [float(number) for number in range(100)]
 
 
-def test_a_broker_that_is_not_there_is_a_problem(topic: str) -> None:
+def test_a_broker_that_is_not_there_is_a_problem(topic: str, capfd: pytest.CaptureFixture[str]) -> None:
     with running(options("127.0.0.1:9", topic)) as process:
         until(lambda: any(PROBLEM in text for text in process.problems.current()))
         assert process.consumer.facts.errors > 0
+    assert "|FAIL|" not in capfd.readouterr().err  # a line of the client library between our own
 
 
 def test_properties_that_decide_what_is_counted_cannot_be_set(topic: str) -> None:

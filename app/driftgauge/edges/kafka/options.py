@@ -21,7 +21,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "queued.max.messages.kbytes": 65_536,  # in memory; the library's own default is 64 MiB per partition
     "socket.keepalive.enable": True,
     "session.timeout.ms": 45_000,
-    "log_level": 3,  # what matters comes as an error of its own
+    "log_level": 2,  # its errors come to us too: it would write them a second time, in a format of its own
 }
 """Properties that can be set."""
 
