@@ -166,6 +166,16 @@ def test_the_url_of_a_database_names_a_table(postgres: Postgres) -> None:
         pass
 
 
+def test_postgresql_compiles_no_query_and_has_the_times_of_utc(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with psycopg.connect(url) as own:
+        own.execute("CREATE TABLE t (x int)")
+    with opened(f"{url}?table=t") as source:
+        session = source.table.get_backend().con
+        found = [session.execute(f"SHOW {name}").fetchone() for name in ("jit", "TimeZone")]
+    assert found == [("off",), ("UTC",)]
+
+
 def test_all_queries_of_postgresql_see_the_rows_of_one_moment(postgres: Postgres) -> None:
     url = postgres.new_database()
     with psycopg.connect(url, autocommit=True) as other:
