@@ -315,9 +315,9 @@ def _stream(kafka: Broker) -> Stream:
     return stream
 
 
-ELSEWHERE: Final = r"model_alias_|7d|latency_rise|server_telemetry_|model_long_window_"
-"""Queries on a followed alias, on weeks and on a collector: tests/e2e/test_mlflow.py, promtool's tests and
-tests/e2e/test_telemetry.py have them."""
+ELSEWHERE: Final = r"model_alias_|7d|latency_rise|server_telemetry_|model_long_window_|model_ingest_lost_"
+"""Queries on a followed alias, on weeks, on a collector and on lost messages: tests/e2e/test_mlflow.py,
+tests/e2e/test_telemetry.py and promtool's tests have them."""
 
 
 @pytest.mark.long
