@@ -85,9 +85,10 @@ def test_messages_that_a_process_claimed_and_did_not_count_are_counted_when_it_c
 
 
 def test_messages_that_wait_for_room_are_counted_once_when_a_process_with_another_state_joins(
-    cluster: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     process = Process(options(cluster, topic), tmp_path / "one")
+    request.addfinalizer(lambda: process.consumer.stop(60.0))  # a test that fails leaves no thread to the next one
     caught_up = process.monitor.catch_up
     monkeypatch.setattr(process.monitor, "catch_up", lambda *_: None)
     rows = process.monitor.store.shape.unread_rows + 1_000
@@ -106,9 +107,10 @@ def test_messages_that_wait_for_room_are_counted_once_when_a_process_with_anothe
 
 
 def test_messages_of_several_rows_that_wait_for_room_are_counted_once_by_two_states(
-    cluster: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     process = Process(options(cluster, topic), tmp_path / "one")
+    request.addfinalizer(lambda: process.consumer.stop(60.0))  # a test that fails leaves no thread to the next one
     caught_up = process.monitor.catch_up
     monkeypatch.setattr(process.monitor, "catch_up", lambda *_: None)
     messages = process.monitor.store.shape.unread_rows // 3 + 1_000
