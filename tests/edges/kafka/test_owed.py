@@ -96,9 +96,9 @@ def test_messages_that_wait_for_room_are_counted_once_when_a_process_with_anothe
     process.consumer.start()
     until(lambda: process.consumer.facts.pauses > 0)
     with running(options(cluster, topic), tmp_path / "two") as second:
-        until(lambda: second.consumer.facts.partitions == 2)
+        until(lambda: second.consumer.facts.partitions > 0)  # all, if the first is not in the group again in time
         monkeypatch.setattr(process.monitor, "catch_up", caught_up)
-        until(lambda: process.consumer.facts.partitions == 2)
+        until(lambda: process.consumer.facts.partitions == second.consumer.facts.partitions == 2)
         until(lambda: process.monitor.store.rows + second.monitor.store.rows >= rows)
         until(lambda: second.consumer.facts.lag == process.consumer.facts.lag == 0.0)
     process.consumer.stop(60.0)
