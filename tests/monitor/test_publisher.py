@@ -190,6 +190,15 @@ def test_cpu_time_that_is_told_is_not_more_than_what_is_kept_when_the_process_is
     assert _known(folder.worker())[1] == told
 
 
+def test_cpu_time_never_falls(folder: Folder, problems: Problems) -> None:
+    own, process = folder.worker(), Process(2.0)
+    publisher, seen = Publisher(own, problems, process), []
+    for process.cpu_seconds in (2.0, 1.99, 2.01, 2.0):
+        publisher.now()
+        seen.append(float(own.process[CPU]))
+    assert seen == [2.0, 2.0, 2.01, 2.01]
+
+
 def test_unknown_cpu_time_counts_as_none(folder: Folder, problems: Problems) -> None:
     Publisher(folder.worker(), problems, Process(math.nan)).now()
     folder.kill_all()

@@ -60,7 +60,8 @@ class Publisher:
         if self._process is None:
             return
         numbers = self._process()
-        numbers[CPU] += self._before
+        # Threads that measure at the same time may store in another order, and kernels may say a tick less than before.
+        numbers[CPU] = np.fmax(self._store.process[CPU], self._before + numbers[CPU])
         self._store.process[: len(numbers)] = numbers
         self._store.process[QUEUED] = self.queued()
 
